@@ -1,0 +1,155 @@
+// Package storage opens stores by the scheme of their URI.
+//
+// It knows no driver: the list of drivers is a value ([Drivers]) that the program hands in, so that one kept in another
+// repository joins by one line. Each driver parses its own URIs.
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/marconi-mq/marconi"
+)
+
+// Opened is what a URI leads to. A driver that holds only one of the two planes leaves the other nil.
+type Opened struct {
+	Data    marconi.DataStore
+	Control marconi.ControlStore
+}
+
+// Options are what a driver gets from the program. The zero value is good for tests.
+type Options struct {
+	Now    func() time.Time // the clock of stores that have none of their own; nil: time.Now
+	Logger *slog.Logger     // for what happens outside of any call; nil: nothing is logged
+	Limits marconi.Limits   // zero: marconi.DefaultLimits
+	Meter  Meter            // nil: nothing is metered
+
+	// Namespace keeps several stores apart at one URI: a prefix of keys, a schema, a file of its own. "" is the main one.
+	Namespace string
+	// Open opens the store that a driver puts its own index or the like into. The registry sets it.
+	Open func(ctx context.Context, uri string, o Options) (Opened, error)
+}
+
+// WithDefaults fills what was left out.
+func (o Options) WithDefaults() Options {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Limits == (marconi.Limits{}) {
+		o.Limits = marconi.DefaultLimits()
+	}
+	if o.Meter == nil {
+		o.Meter = nopMeter{}
+	}
+	return o
+}
+
+// A Meter takes a driver's figures about what it does beside answering calls: commits, batches, retries, collections.
+// Names are lower case with underscores and end in their unit. Its methods are safe for concurrent use and cheap.
+type Meter interface {
+	Add(name string, n float64)     // adds to a counter
+	Observe(name string, v float64) // adds a value to a distribution
+}
+
+type nopMeter struct{}
+
+func (nopMeter) Add(string, float64)     {}
+func (nopMeter) Observe(string, float64) {}
+
+// A Driver opens the store at a URI. Its errors name the URI without secrets.
+type Driver func(ctx context.Context, uri string, o Options) (Opened, error)
+
+// Drivers are drivers by the scheme of their URIs, lower case.
+type Drivers map[string]Driver
+
+// A Registry opens stores. The same URI in the same namespace is opened once: whoever asks again gets the same store.
+type Registry struct {
+	drivers Drivers
+
+	mu     sync.Mutex // guards what follows
+	opened map[string]*entry
+	order  []*entry
+}
+
+type entry struct {
+	once   sync.Once
+	opened Opened
+	err    error
+}
+
+// NewRegistry makes a registry of the drivers given.
+func NewRegistry(d Drivers) *Registry {
+	return &Registry{drivers: maps.Clone(d), opened: map[string]*entry{}}
+}
+
+// Schemes lists what URIs may begin with, sorted.
+func (r *Registry) Schemes() []string { return slices.Sorted(maps.Keys(r.drivers)) }
+
+// Open opens the store at uri, or gives the one that was opened there before.
+func (r *Registry) Open(ctx context.Context, uri string, o Options) (Opened, error) {
+	scheme, _, found := strings.Cut(uri, ":")
+	driver := r.drivers[strings.ToLower(scheme)]
+	if !found || driver == nil {
+		return Opened{}, fmt.Errorf("open a store: a URI begins with one of %s", strings.Join(r.Schemes(), ":, ")+":")
+	}
+	o = o.WithDefaults()
+	o.Open = r.Open
+
+	e := r.entry(o.Namespace + "\x00" + uri)
+	e.once.Do(func() { e.opened, e.err = driver(ctx, uri, o) })
+	if e.err != nil {
+		r.forget(o.Namespace+"\x00"+uri, e)
+	}
+	return e.opened, e.err
+}
+
+func (r *Registry) entry(key string) *entry {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e := r.opened[key]
+	if e == nil {
+		e = &entry{}
+		r.opened[key] = e
+		r.order = append(r.order, e)
+	}
+	return e
+}
+
+// forget lets a store that could not be opened be tried again.
+func (r *Registry) forget(key string, e *entry) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.opened[key] == e {
+		delete(r.opened, key)
+		r.order = slices.DeleteFunc(r.order, func(x *entry) bool { return x == e })
+	}
+}
+
+// Close closes what was opened, last first: a store that others have put things into outlives them.
+func (r *Registry) Close() error {
+	r.mu.Lock()
+	order := r.order
+	r.opened, r.order = map[string]*entry{}, nil
+	r.mu.Unlock()
+
+	var errs []error
+	for _, e := range slices.Backward(order) {
+		if e.opened.Data != nil {
+			errs = append(errs, e.opened.Data.Close())
+		}
+		if e.opened.Control != nil {
+			errs = append(errs, e.opened.Control.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
