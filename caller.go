@@ -4,8 +4,9 @@ import "context"
 
 // A Caller is who a request comes from, as far as it is known.
 type Caller struct {
-	Project Project
-	Client  ClientID
+	Project   Project
+	Client    ClientID
+	RequestID string // for logs
 }
 
 type callerKey struct{}

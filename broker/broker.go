@@ -1,0 +1,133 @@
+// Package broker holds every rule of the service, once for all transports and API versions: what may be asked for, what
+// is filled in, when a queue is made, where a message goes that nobody could work off.
+//
+// It knows no HTTP and no store. A transport reads bytes into the arguments of one operation and calls it; the broker
+// asks Admit, checks the arguments, resolves the queue's name to its present incarnation, and calls the stores. What
+// differs between API versions is an argument here, named for what it does.
+//
+// Its errors are [*marconi.Error]. What a store could not name is logged here, once, and comes back as
+// [marconi.ErrUnavailable].
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/marconi-mq/marconi"
+)
+
+// A Config is what a broker works with.
+type Config struct {
+	Control marconi.ControlStore
+	Data    marconi.DataStore
+	Limits  marconi.Limits // zero: marconi.DefaultLimits
+	Logger  *slog.Logger   // nil: nothing is logged
+
+	// Admit is asked before each operation, and its error is the answer. nil allows everything.
+	Admit func(ctx context.Context, c marconi.Caller, op marconi.Operation) error
+
+	Checksums      bool          // keep the MD5 of each message's body with it
+	Timeout        time.Duration // for one operation; 0: as long as its context
+	HealthInterval time.Duration // how long a health report is given again; 0: each is made anew
+}
+
+// A Broker carries out the operations of the service. Its methods are safe for concurrent use.
+type Broker struct {
+	control   marconi.ControlStore
+	data      marconi.DataStore
+	limits    marconi.Limits
+	log       *slog.Logger
+	admit     func(context.Context, marconi.Caller, marconi.Operation) error
+	checksums bool
+	timeout   time.Duration
+	queues    *queueCache
+	health    healthReport
+}
+
+// New makes a broker. The stores remain the caller's to close, after the broker.
+func New(c Config) *Broker {
+	if c.Limits == (marconi.Limits{}) {
+		c.Limits = marconi.DefaultLimits()
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Broker{
+		control:   c.Control,
+		data:      c.Data,
+		limits:    c.Limits,
+		log:       c.Logger,
+		admit:     c.Admit,
+		checksums: c.Checksums,
+		timeout:   c.Timeout,
+		queues:    newQueueCache(c.Control),
+		health:    healthReport{interval: c.HealthInterval},
+	}
+}
+
+// Close ends the broker's own work; the stores stay open.
+func (b *Broker) Close() { b.queues.close() }
+
+// Limits are the limits that the broker applies.
+func (b *Broker) Limits() marconi.Limits { return b.limits }
+
+// Ping reports whether both stores answer.
+func (b *Broker) Ping(ctx context.Context) error {
+	ctx, end, err := b.begin(ctx, marconi.OpPing)
+	if err != nil {
+		return err
+	}
+	defer end()
+	return b.named(ctx, "ping", marconi.QueueKey{}, b.ping(ctx))
+}
+
+func (b *Broker) ping(ctx context.Context) error {
+	if err := b.control.Ping(ctx); err != nil {
+		return fmt.Errorf("ping the control store: %w", err)
+	}
+	if err := b.data.Ping(ctx); err != nil {
+		return fmt.Errorf("ping the data store: %w", err)
+	}
+	return nil
+}
+
+// begin asks whether the caller may, and bounds the operation's time.
+func (b *Broker) begin(ctx context.Context, op marconi.Operation) (context.Context, context.CancelFunc, error) {
+	if b.admit != nil {
+		if err := b.admit(ctx, marconi.CallerFrom(ctx), op); err != nil {
+			return ctx, nil, err
+		}
+	}
+	if b.timeout <= 0 {
+		return ctx, func() {}, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, b.timeout)
+	return ctx, cancel, nil
+}
+
+// named gives an error that a transport can answer. It is where a store's trouble ends: in one line of the log.
+func (b *Broker) named(ctx context.Context, doing string, q marconi.QueueKey, err error) error {
+	if err == nil {
+		return nil
+	}
+	kind := marconi.KindOf(err)
+	hidden := kind == marconi.Internal || kind == marconi.Unavailable || errors.Is(err, marconi.ErrSealed)
+	if !hidden {
+		return err
+	}
+	if !errors.Is(err, context.Canceled) { // a caller that went away is no trouble
+		b.log.LogAttrs(ctx, slog.LevelError, "operation failed",
+			slog.String("operation", doing),
+			slog.String("project", string(q.Project)),
+			slog.String("queue", string(q.Name)),
+			slog.String("request_id", marconi.CallerFrom(ctx).RequestID),
+			slog.Any("error", err))
+	}
+	if kind == marconi.Internal {
+		return err
+	}
+	return marconi.ErrUnavailable
+}

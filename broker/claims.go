@@ -1,0 +1,177 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/marconi-mq/marconi"
+)
+
+// A Claim asks for messages to work on. What is left out is the limits' default, and [marconi.DefaultPage] messages.
+type Claim struct {
+	Queue      marconi.QueueKey
+	TTL, Grace Optional[marconi.Seconds]
+	Limit      Optional[int]
+}
+
+// A ClaimUpdate starts a claim's time anew. What is left out is the limits' default, not what the claim had.
+type ClaimUpdate struct {
+	TTL, Grace Optional[marconi.Seconds]
+}
+
+// releaseTime is how long a claim is tried to be given back whose caller went away.
+const releaseTime = 5 * time.Second
+
+// ClaimMessages claims the oldest free messages. Nothing free, or no such queue: no claim, with an empty ID.
+// Messages claimed too often already go to the queue's dead-letter queue instead.
+func (b *Broker) ClaimMessages(ctx context.Context, c Claim) (marconi.Claim, error) {
+	ctx, end, err := b.begin(ctx, marconi.OpCreateClaim)
+	if err != nil {
+		return marconi.Claim{}, err
+	}
+	defer end()
+	request, err := b.claimRequest(c)
+	if err != nil {
+		return marconi.Claim{}, err
+	}
+	q, err := b.queues.get(ctx, c.Queue)
+	if errors.Is(err, marconi.ErrNoQueue) {
+		return marconi.Claim{}, nil
+	}
+	if err != nil {
+		return marconi.Claim{}, b.named(ctx, "claim messages", c.Queue, err)
+	}
+	messages, err := b.claim(ctx, q, request)
+	if ctx.Err() != nil {
+		b.giveBack(ctx, q.ref, request.ID)
+	}
+	if err != nil || len(messages) == 0 {
+		return marconi.Claim{}, b.named(ctx, "claim messages", c.Queue, err)
+	}
+	return marconi.Claim{ID: request.ID, TTL: request.TTL, Messages: messages}, nil
+}
+
+func (b *Broker) claimRequest(c Claim) (marconi.ClaimRequest, error) {
+	r := marconi.ClaimRequest{
+		TTL:   c.TTL.or(b.limits.DefaultClaimTTL),
+		Grace: c.Grace.or(b.limits.DefaultClaimGrace),
+	}
+	if err := b.checkClaimTTL(r.TTL); err != nil {
+		return r, err
+	}
+	limit, err := within("limit-range", "limit", c.Limit.or(marconi.DefaultPage), b.limits.MaxMessagesPerClaim)
+	if err != nil {
+		return r, err
+	}
+	if r.Grace < marconi.MinClaimGrace || r.Grace > b.limits.MaxClaimGrace {
+		return r, marconi.Refuse("grace-range", fmt.Sprintf("a claim's grace has to be from %d to %d seconds",
+			marconi.MinClaimGrace, b.limits.MaxClaimGrace))
+	}
+	r.ID, r.Limit = marconi.ClaimID(uuid.NewString()), limit
+	return r, nil
+}
+
+func (b *Broker) checkClaimTTL(ttl marconi.Seconds) error {
+	if ttl < marconi.MinClaimTTL || ttl > b.limits.MaxClaimTTL {
+		return marconi.Refuse("ttl-range", fmt.Sprintf("a claim's ttl has to be from %d to %d seconds", marconi.MinClaimTTL, b.limits.MaxClaimTTL))
+	}
+	return nil
+}
+
+// claim asks the store until it has messages, or nothing is set aside for the dead-letter queue any more.
+func (b *Broker) claim(ctx context.Context, q queueRecord, r marconi.ClaimRequest) ([]marconi.Message, error) {
+	dead, err := b.deadLetterQueue(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	r.MaxClaims = q.rules.maxClaims
+	for {
+		claimed, err := b.data.Claim(ctx, q.ref, r)
+		if err != nil {
+			return nil, err
+		}
+		if len(claimed.Spent) > 0 {
+			err = b.bury(ctx, q.ref, claimed, dead)
+		}
+		if len(claimed.Messages) > 0 {
+			// What could not be moved waits for its lease's end, and the next claim: no reason to refuse the others.
+			_ = b.named(ctx, "move dead letters", q.ref.QueueKey, err)
+			return claimed.Messages, nil
+		}
+		if err != nil || len(claimed.Spent) < marconi.MaxSpent {
+			return nil, err
+		}
+	}
+}
+
+// giveBack frees what was claimed for a caller that can't be told any more.
+func (b *Broker) giveBack(ctx context.Context, q marconi.QueueRef, id marconi.ClaimID) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTime)
+	defer cancel()
+	_ = b.named(ctx, "give back a claim", q.QueueKey, b.data.Release(ctx, q, id))
+}
+
+// Claim gives a live claim with what it holds, or ErrNoClaim.
+func (b *Broker) Claim(ctx context.Context, key marconi.QueueKey, id marconi.ClaimID) (marconi.Claim, error) {
+	ctx, end, err := b.begin(ctx, marconi.OpGetClaim)
+	if err != nil {
+		return marconi.Claim{}, err
+	}
+	defer end()
+	q, err := b.claimedQueue(ctx, key)
+	if err != nil {
+		return marconi.Claim{}, b.named(ctx, "get claim", key, err)
+	}
+	c, err := b.data.Claimed(ctx, q.ref, id)
+	return c, b.named(ctx, "get claim", key, err)
+}
+
+// UpdateClaim starts a claim's time anew, or is ErrNoClaim. The grace may be any, as the API has it; what is below 0
+// counts as 0.
+func (b *Broker) UpdateClaim(ctx context.Context, key marconi.QueueKey, id marconi.ClaimID, u ClaimUpdate) error {
+	ctx, end, err := b.begin(ctx, marconi.OpUpdateClaim)
+	if err != nil {
+		return err
+	}
+	defer end()
+	ttl := u.TTL.or(b.limits.DefaultClaimTTL)
+	if err := b.checkClaimTTL(ttl); err != nil {
+		return err
+	}
+	grace := min(max(u.Grace.or(b.limits.DefaultClaimGrace), 0), b.limits.MaxClaimGrace)
+	q, err := b.claimedQueue(ctx, key)
+	if err == nil {
+		err = b.data.UpdateClaim(ctx, q.ref, id, marconi.ClaimUpdate{TTL: ttl, Grace: grace})
+	}
+	return b.named(ctx, "update claim", key, err)
+}
+
+// ReleaseClaim ends a claim: what it holds is free at once. There need not be such a claim.
+func (b *Broker) ReleaseClaim(ctx context.Context, key marconi.QueueKey, id marconi.ClaimID) error {
+	ctx, end, err := b.begin(ctx, marconi.OpDeleteClaim)
+	if err != nil {
+		return err
+	}
+	defer end()
+	q, err := b.queues.get(ctx, key)
+	if errors.Is(err, marconi.ErrNoQueue) {
+		return nil
+	}
+	if err == nil {
+		err = b.data.Release(ctx, q.ref, id)
+	}
+	return b.named(ctx, "release claim", key, err)
+}
+
+// claimedQueue resolves the queue of a claim: no queue, no claim.
+func (b *Broker) claimedQueue(ctx context.Context, key marconi.QueueKey) (queueRecord, error) {
+	q, err := b.queues.get(ctx, key)
+	if errors.Is(err, marconi.ErrNoQueue) {
+		return q, marconi.ErrNoClaim
+	}
+	return q, err
+}
