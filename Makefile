@@ -1,0 +1,36 @@
+# `make` alone prints the targets.
+GO       ?= go
+FUZZTIME ?= 20s
+
+.PHONY: help
+help: ## print this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## start the server on the embedded store
+	$(GO) run ./cmd/marconi-server
+
+.PHONY: test
+test: ## install what the tests need (root on Debian), or name what they skip, and run them
+	@scripts/install-test-services
+	@scripts/test
+
+.PHONY: race
+race: ## the tests under the race detector (needs a C compiler)
+	@scripts/test -race
+
+.PHONY: lint
+lint: ## gofmt, vet, staticcheck, golangci-lint, govulncheck, where they can be had
+	@scripts/lint
+
+.PHONY: fuzz
+fuzz: ## each fuzz target for FUZZTIME
+	@scripts/fuzz $(FUZZTIME)
+
+.PHONY: bench
+bench: ## the benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: golden
+golden: ## write golden files and generated pages anew
+	$(GO) test ./... -run 'Golden|Generated' -update
