@@ -1,0 +1,142 @@
+package marconi_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/marconi-mq/marconi"
+
+// arrows say which packages of this module a package may import, and which from elsewhere beside the standard library.
+// A name ending in /... stands for all below it. What no row names is not there.
+var arrows = []struct {
+	from      string
+	inside    []string
+	elsewhere []string
+}{
+	{from: ""},
+
+	{from: "internal/seqid"},
+	{from: "internal/pyjson"},
+	{from: "internal/wake"},
+	{from: "internal/apiscript", elsewhere: []string{"github.com/rogpeppe/go-internal/..."}},
+
+	{from: "broker", inside: []string{"", "internal/pyjson"}, elsewhere: []string{"github.com/google/uuid", "github.com/maypok86/otter/v2"}},
+
+	{from: "storage", inside: []string{""}},
+	{from: "storage/storagetest", inside: []string{"", "storage"},
+		elsewhere: []string{"pgregory.net/rapid", "github.com/google/go-cmp/...", "github.com/anishathalye/porcupine"}},
+	{from: "storage/memory", inside: []string{"", "storage", "internal/seqid", "internal/wake"}},
+	{from: "storage/sqlstore", inside: []string{"", "storage", "internal/seqid", "internal/wake"},
+		elsewhere: []string{"modernc.org/sqlite/...", "github.com/pressly/goose/v3/..."}},
+	{from: "storage/drivers", inside: []string{"storage", "storage/memory", "storage/sqlstore"}},
+
+	{from: "transport/dialect", inside: []string{"", "broker"}, elsewhere: []string{"github.com/go-json-experiment/json/..."}},
+	{from: "transport/rest", inside: []string{"", "broker", "transport/dialect"}},
+
+	{from: "config", inside: []string{""}, elsewhere: []string{"gopkg.in/ini.v1"}},
+	{from: "client"},
+	{from: "server/command", inside: []string{"config", "server", "storage"}, elsewhere: []string{"github.com/spf13/cobra", "github.com/spf13/pflag"}},
+	{from: "server", inside: []string{"", "broker", "config", "storage", "transport/dialect", "transport/rest"}},
+	{from: "cmd/marconi-server", inside: []string{"server/command", "storage/drivers"}},
+}
+
+// TestArrows reads the imports of the tree: they point one way, and each library is imported by one package.
+func TestArrows(t *testing.T) {
+	users := map[string][]string{}
+	for dir, imports := range importsOfTree(t) {
+		row := slices.IndexFunc(arrows, func(a struct {
+			from      string
+			inside    []string
+			elsewhere []string
+		}) bool {
+			return a.from == dir
+		})
+		if row < 0 {
+			t.Errorf("package %q has no row in the table of arrows", dir)
+			continue
+		}
+		for _, imported := range imports {
+			inside, own := strings.CutPrefix(imported, module)
+			inside = strings.TrimPrefix(inside, "/")
+			switch {
+			case own && !allowed(arrows[row].inside, inside):
+				t.Errorf("%q imports %q of this module, which its row does not allow", dir, inside)
+			case !own && !allowed(arrows[row].elsewhere, imported):
+				t.Errorf("%q imports %q, which its row does not allow", dir, imported)
+			}
+			if !own && !slices.Contains(users[imported], dir) {
+				users[imported] = append(users[imported], dir)
+			}
+		}
+	}
+	for library, packages := range users {
+		if len(packages) > 1 {
+			t.Errorf("%s is imported by %v: a library belongs to one package", library, packages)
+		}
+	}
+}
+
+func allowed(list []string, imported string) bool {
+	return slices.ContainsFunc(list, func(entry string) bool {
+		below, all := strings.CutSuffix(entry, "/...")
+		return imported == entry || all && (imported == below || strings.HasPrefix(imported, below+"/"))
+	})
+}
+
+// importsOfTree gives what the non-test files of each package import beside the standard library, by its folder.
+func importsOfTree(t *testing.T) map[string][]string {
+	t.Helper()
+	imports := map[string][]string{}
+	err := filepath.WalkDir(".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			return skipFolder(name)
+		}
+		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		dir := strings.TrimPrefix(path.Dir(filepath.ToSlash(name)), ".")
+		imports[dir] = append(imports[dir], nil...)
+		for _, spec := range file.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			if first, _, _ := strings.Cut(imported, "/"); strings.Contains(first, ".") {
+				imports[dir] = append(imports[dir], imported)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return imports
+}
+
+// skipFolder leaves out what is no package of this module.
+func skipFolder(name string) error {
+	base := filepath.Base(name)
+	if name != "." && (strings.HasPrefix(base, ".") || base == "testdata") {
+		return fs.SkipDir
+	}
+	if _, err := os.Stat(filepath.Join(name, "go.mod")); err == nil && name != "." {
+		return fs.SkipDir
+	}
+	return nil
+}

@@ -1,0 +1,176 @@
+// Package server puts a server together from a configuration and a list of drivers: it opens the stores, joins them,
+// gives them to a broker and the broker to HTTP, and stops all of it in the opposite order.
+//
+// It is importable, so that a driver kept elsewhere builds a server with itself in it:
+//
+//	drivers := drivers.All()
+//	drivers["log"] = logstore.Open
+//	os.Exit(command.Run(ctx, drivers, command.Process{…}))
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/marconi-mq/marconi"
+	"github.com/marconi-mq/marconi/broker"
+	"github.com/marconi-mq/marconi/config"
+	"github.com/marconi-mq/marconi/storage"
+	"github.com/marconi-mq/marconi/transport/dialect"
+	"github.com/marconi-mq/marconi/transport/rest"
+)
+
+// Options are what a server is made of.
+type Options struct {
+	Config  *config.Config
+	Drivers storage.Drivers
+	Logger  *slog.Logger // nil: nothing is logged
+
+	// DataURI and ControlURI say which stores to open.
+	DataURI, ControlURI string
+
+	Now func() time.Time // the clock of stores without one of their own; nil: time.Now
+
+	// WrapData and WrapControl put something round the stores: for tests, and for what watches them. nil: nothing.
+	WrapData    func(marconi.DataStore) marconi.DataStore
+	WrapControl func(marconi.ControlStore) marconi.ControlStore
+}
+
+// A Server answers the API over the stores of its configuration.
+type Server struct {
+	config  *config.Config
+	log     *slog.Logger
+	stores  *storage.Registry
+	broker  *broker.Broker
+	handler http.Handler
+	adopted int
+}
+
+// New opens the stores and joins them. Close gives them back.
+func New(ctx context.Context, o Options) (*Server, error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{config: o.Config, log: o.Logger, stores: storage.NewRegistry(o.Drivers)}
+	if err := s.open(ctx, o); err != nil {
+		return nil, errors.Join(err, s.stores.Close())
+	}
+	return s, nil
+}
+
+func (s *Server) open(ctx context.Context, o Options) error {
+	control, data, err := s.openStores(ctx, o)
+	if err != nil {
+		return err
+	}
+	s.adopted, err = broker.Join(ctx, control, data, o.Config.Marconi.AdoptData)
+	if errors.Is(err, marconi.ErrForeignData) {
+		return fmt.Errorf("%s holds messages of another control store than %s: open it with that one, or start once with --adopt-data to make its queues this one's",
+			config.Redact(o.DataURI), config.Redact(o.ControlURI))
+	}
+	if err != nil {
+		return err
+	}
+	s.broker = broker.New(broker.Config{
+		Control:        control,
+		Data:           data,
+		Limits:         o.Config.Limits(),
+		Logger:         o.Logger,
+		Checksums:      o.Config.Service.EnableChecksum,
+		Timeout:        o.Config.Marconi.RequestTimeout,
+		HealthInterval: o.Config.Marconi.HealthInterval,
+	})
+	s.handler, err = rest.New(rest.Config{
+		Broker:            s.broker,
+		Logger:            o.Logger,
+		LogLevel:          slog.LevelDebug,
+		AdminMode:         o.Config.Service.AdminMode,
+		Versions:          versions(o.Config.EnabledVersions()),
+		DeleteNeedsClaims: o.Config.Transport.MessageDeleteWithClaimID,
+		MaxDepth:          o.Config.Marconi.MaxJSONDepth,
+	})
+	return err
+}
+
+// versions are the dialects of the versions that are switched on.
+func versions(on []string) dialect.Version {
+	known := map[string]dialect.Version{"1": dialect.V1, "1.1": dialect.V11}
+	var set dialect.Version
+	for _, v := range on {
+		set |= known[v]
+	}
+	return set
+}
+
+func (s *Server) openStores(ctx context.Context, o Options) (marconi.ControlStore, marconi.DataStore, error) {
+	so := storage.Options{Now: o.Now, Logger: o.Logger, Limits: o.Config.Limits()}
+	first, err := s.stores.Open(ctx, o.DataURI, so)
+	if err != nil {
+		return nil, nil, err
+	}
+	second, err := s.stores.Open(ctx, o.ControlURI, so)
+	if err != nil {
+		return nil, nil, err
+	}
+	data, control := first.Data, second.Control
+	if data == nil {
+		return nil, nil, fmt.Errorf("the store %s keeps no messages", config.Redact(o.DataURI))
+	}
+	if control == nil {
+		return nil, nil, fmt.Errorf("the store %s keeps no queues: name another with --control-store", config.Redact(o.ControlURI))
+	}
+	if o.WrapData != nil {
+		data = o.WrapData(data)
+	}
+	if o.WrapControl != nil {
+		control = o.WrapControl(control)
+	}
+	return control, data, nil
+}
+
+// Handler answers the API.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Adopted is how many queues were made for data that had lost theirs.
+func (s *Server) Adopted() int { return s.adopted }
+
+// Serve answers on l until ctx ends; then it accepts nothing more, finishes what runs, for as long as the configuration
+// allows, and returns nil. It closes l.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	c := s.config.Marconi
+	hs := &http.Server{
+		Handler:           s.handler,
+		ReadHeaderTimeout: c.HeaderTimeout,
+		ReadTimeout:       c.BodyTimeout,
+		WriteTimeout:      c.WriteTimeout,
+		IdleTimeout:       c.IdleTimeout,
+		MaxHeaderBytes:    c.MaxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- hs.Serve(l) }()
+	select {
+	case err := <-ended:
+		return fmt.Errorf("serve on %s: %w", l.Addr(), err)
+	case <-ctx.Done():
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.ShutdownTimeout)
+	defer cancel()
+	if err := hs.Shutdown(grace); err != nil {
+		s.log.LogAttrs(ctx, slog.LevelWarn, "requests were cut off", slog.Any("error", err))
+		_ = hs.Close() // what still runs is cut; there is nothing left to do about it
+	}
+	<-ended
+	return nil
+}
+
+// Close closes the stores.
+func (s *Server) Close() error {
+	s.broker.Close()
+	return s.stores.Close()
+}

@@ -1,0 +1,14 @@
+// Package drivers is the one list of drivers that this repository builds into its programs.
+package drivers
+
+import (
+	"github.com/marconi-mq/marconi/storage"
+	"github.com/marconi-mq/marconi/storage/memory"
+)
+
+// All are the drivers by the scheme of their URIs. The map is the caller's, to add to.
+func All() storage.Drivers {
+	return storage.Drivers{
+		"memory": memory.Open,
+	}
+}
