@@ -63,7 +63,7 @@ func (b *Broker) claimRequest(c Claim) (marconi.ClaimRequest, error) {
 	if err := b.checkClaimTTL(r.TTL); err != nil {
 		return r, err
 	}
-	limit, err := within("limit-range", "limit", c.Limit.or(marconi.DefaultPage), b.limits.MaxMessagesPerClaim)
+	limit, err := pageLimit(c.Limit, b.limits.MaxMessagesPerClaim)
 	if err != nil {
 		return r, err
 	}

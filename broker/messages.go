@@ -99,7 +99,7 @@ func (b *Broker) ListMessages(ctx context.Context, l Listing) (marconi.Page[marc
 		return none, err
 	}
 	defer end()
-	limit, err := within("limit-range", "limit", l.Limit.or(marconi.DefaultPage), b.limits.MaxMessagesPerPage)
+	limit, err := pageLimit(l.Limit, b.limits.MaxMessagesPerPage)
 	if err != nil {
 		return none, err
 	}
@@ -225,4 +225,13 @@ func within(code, what string, n, most int) (int, error) {
 		return 0, marconi.Refuse(code, fmt.Sprintf("%s has to be from 1 to %d", what, most))
 	}
 	return n, nil
+}
+
+// pageLimit is how many to give: what was asked for, if that is allowed, or the API's default, which no option changes.
+func pageLimit(asked Optional[int], most int) (int, error) {
+	limit, given := asked.Get()
+	if !given {
+		return marconi.DefaultPage, nil
+	}
+	return within("limit-range", "limit", limit, most)
 }

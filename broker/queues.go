@@ -94,7 +94,7 @@ func (b *Broker) ListQueues(ctx context.Context, p marconi.Project, l QueueListi
 		return marconi.Page[marconi.Queue]{}, err
 	}
 	defer end()
-	limit, err := within("limit-range", "limit", l.Limit.or(marconi.DefaultPage), b.limits.MaxQueuesPerPage)
+	limit, err := pageLimit(l.Limit, b.limits.MaxQueuesPerPage)
 	if err != nil {
 		return marconi.Page[marconi.Queue]{}, err
 	}

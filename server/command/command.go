@@ -47,12 +47,18 @@ func Run(ctx context.Context, drivers storage.Drivers, p Process) int {
 
 Without arguments it keeps everything in an SQLite file in your data folder and answers on 127.0.0.1:8888.
 Flags beat environment variables (MARCONI_<GROUP>__<OPTION>), which beat configuration files.`,
-		Args:          cobra.NoArgs,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return fmt.Errorf("%q is no flag, and nothing else is taken: see --help", args[0])
+			}
+			return nil
+		},
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Version:       version(),
 	}
 	c.SetVersionTemplate("marconi-server {{.Version}}\n")
+	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: see --help", err) })
 	f := addFlags(c.Flags())
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		var err error
