@@ -42,7 +42,7 @@ var arrows = []struct {
 	{from: "transport/dialect", inside: []string{"", "broker"}, elsewhere: []string{"github.com/go-json-experiment/json/..."}},
 	{from: "transport/rest", inside: []string{"", "broker", "transport/dialect"}},
 
-	{from: "config", inside: []string{""}, elsewhere: []string{"gopkg.in/ini.v1"}},
+	{from: "config", inside: []string{""}},
 	{from: "client"},
 	{from: "server/command", inside: []string{"config", "server", "storage"}, elsewhere: []string{"github.com/spf13/cobra", "github.com/spf13/pflag"}},
 	{from: "server", inside: []string{"", "broker", "config", "storage", "transport/dialect", "transport/rest"}},
