@@ -33,4 +33,4 @@ bench: ## the benchmarks
 
 .PHONY: golden
 golden: ## write golden files and generated pages anew
-	$(GO) test ./... -run 'Golden|Generated' -update
+	$(GO) test ./config ./transport/... -update

@@ -131,7 +131,7 @@ func (b *Broker) Claim(ctx context.Context, key marconi.QueueKey, id marconi.Cla
 }
 
 // UpdateClaim starts a claim's time anew, or is ErrNoClaim. The grace may be any, as the API has it; what is below 0
-// counts as 0.
+// counts as 0, and none makes a message live longer than it could have been posted for.
 func (b *Broker) UpdateClaim(ctx context.Context, key marconi.QueueKey, id marconi.ClaimID, u ClaimUpdate) error {
 	ctx, end, err := b.begin(ctx, marconi.OpUpdateClaim)
 	if err != nil {
@@ -142,7 +142,7 @@ func (b *Broker) UpdateClaim(ctx context.Context, key marconi.QueueKey, id marco
 	if err := b.checkClaimTTL(ttl); err != nil {
 		return err
 	}
-	grace := min(max(u.Grace.or(b.limits.DefaultClaimGrace), 0), b.limits.MaxClaimGrace)
+	grace := max(min(u.Grace.or(b.limits.DefaultClaimGrace), b.limits.MaxMessageTTL-ttl), 0)
 	q, err := b.claimedQueue(ctx, key)
 	if err == nil {
 		err = b.data.UpdateClaim(ctx, q.ref, id, marconi.ClaimUpdate{TTL: ttl, Grace: grace})
