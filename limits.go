@@ -19,6 +19,8 @@ const (
 
 	DefaultPage = 10 // messages or queues on a page, and messages in a claim, if the caller names no limit
 
+	MaxWait Seconds = 20 // for messages to come, where a caller asks to wait
+
 	MaxSpent = 20 // messages that one claim sets aside for the dead-letter queue
 )
 

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/marconi-mq/marconi"
@@ -45,6 +46,8 @@ type Broker struct {
 	timeout   time.Duration
 	queues    *queueCache
 	health    healthReport
+	leaving   chan struct{} // closed when nobody may wait any more
+	leave     func()
 }
 
 // New makes a broker. The stores remain the caller's to close, after the broker.
@@ -55,6 +58,7 @@ func New(c Config) *Broker {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
+	leaving := make(chan struct{})
 	return &Broker{
 		control:   c.Control,
 		data:      c.Data,
@@ -65,8 +69,13 @@ func New(c Config) *Broker {
 		timeout:   c.Timeout,
 		queues:    newQueueCache(c.Control),
 		health:    healthReport{interval: c.HealthInterval},
+		leaving:   leaving,
+		leave:     sync.OnceFunc(func() { close(leaving) }),
 	}
 }
+
+// StopWaiting ends all waiting for messages, now and from now on: those who wait are answered as if their time were over.
+func (b *Broker) StopWaiting() { b.leave() }
 
 // Close ends the broker's own work; the stores stay open.
 func (b *Broker) Close() { b.queues.close() }
@@ -96,16 +105,25 @@ func (b *Broker) ping(ctx context.Context) error {
 
 // begin asks whether the caller may, and bounds the operation's time.
 func (b *Broker) begin(ctx context.Context, op marconi.Operation) (context.Context, context.CancelFunc, error) {
-	if b.admit != nil {
-		if err := b.admit(ctx, marconi.CallerFrom(ctx), op); err != nil {
-			return ctx, nil, err
-		}
+	if err := b.may(ctx, op); err != nil {
+		return ctx, nil, err
 	}
-	if b.timeout <= 0 {
-		return ctx, func() {}, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, b.timeout)
+	ctx, cancel := b.bound(ctx)
 	return ctx, cancel, nil
+}
+
+func (b *Broker) may(ctx context.Context, op marconi.Operation) error {
+	if b.admit == nil {
+		return nil
+	}
+	return b.admit(ctx, marconi.CallerFrom(ctx), op)
+}
+
+func (b *Broker) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	if b.timeout <= 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, b.timeout)
 }
 
 // named gives an error that a transport can answer. It is where a store's trouble ends: in one line of the log.

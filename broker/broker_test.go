@@ -33,21 +33,25 @@ type rig struct {
 func newRig(t *testing.T, change ...func(*Config)) *rig {
 	t.Helper()
 	r := &rig{now: time.Unix(1_400_000_000, 0)}
-	opened, err := memory.Open(t.Context(), "memory://", storage.Options{Now: r.clock})
-	if err != nil {
-		t.Fatal(err)
-	}
+	opened := openMemory(t, storage.Options{Now: r.clock})
 	r.data, r.control = opened.Data, opened.Control
 	c := Config{Control: r.control, Data: r.data, Logger: slog.New(slog.NewTextHandler(&r.log, nil))}
 	for _, f := range change {
 		f(&c)
 	}
 	r.Broker = New(c)
-	t.Cleanup(func() {
-		r.Close()
-		_ = errors.Join(r.data.Close(), r.control.Close())
-	})
+	t.Cleanup(func() { r.Close() })
 	return r
+}
+
+func openMemory(t *testing.T, o storage.Options) storage.Opened {
+	t.Helper()
+	opened, err := memory.Open(t.Context(), "memory://", o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = errors.Join(opened.Data.Close(), opened.Control.Close()) })
+	return opened
 }
 
 func (r *rig) clock() time.Time {
@@ -110,7 +114,7 @@ func TestRanges(t *testing.T) {
 		return err
 	}
 	pop := func(n int) error {
-		_, err := r.PopMessages(t.Context(), jobs, n)
+		_, err := r.PopMessages(t.Context(), Pop{Queue: jobs, Limit: n})
 		return err
 	}
 	get := func(n int) error {

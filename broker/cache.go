@@ -8,6 +8,7 @@ import (
 	"github.com/maypok86/otter/v2"
 
 	"github.com/marconi-mq/marconi"
+	"github.com/marconi-mq/marconi/internal/wake"
 )
 
 // How long another process may go on using a queue that was deleted here, and how many queues are remembered.
@@ -29,6 +30,8 @@ type queueCache struct {
 	// changes counts what this process took out of the cache. A record that was read while something was taken out may
 	// be the one that has gone, and is not kept.
 	changes atomic.Uint64
+	// names wakes those who wait for a queue that isn't there yet, or that is not the one any more which they knew.
+	names *wake.Hub[marconi.QueueKey, struct{}]
 }
 
 func newQueueCache(control marconi.ControlStore) *queueCache {
@@ -38,10 +41,16 @@ func newQueueCache(control marconi.ControlStore) *queueCache {
 			MaximumSize:      cacheSize,
 			ExpiryCalculator: otter.ExpiryWriting[marconi.QueueKey, queueRecord](cacheLife),
 		}),
+		names: wake.New(time.Now, nothingByItself),
 	}
 }
 
-func (c *queueCache) close() { c.cache.StopAllGoroutines() }
+func nothingByItself(marconi.QueueKey) ([]struct{}, time.Time) { return nil, time.Time{} }
+
+func (c *queueCache) close() {
+	c.names.Close()
+	c.cache.StopAllGoroutines()
+}
 
 // get resolves a name, or is ErrNoQueue.
 func (c *queueCache) get(ctx context.Context, key marconi.QueueKey) (queueRecord, error) {
@@ -62,14 +71,22 @@ func (c *queueCache) make(ctx context.Context, key marconi.QueueKey) (queueRecor
 		return record, nil
 	}
 	before := c.changes.Load()
-	q, _, err := c.control.CreateQueue(ctx, key, noMetadata)
+	q, created, err := c.control.CreateQueue(ctx, key, noMetadata)
 	if err != nil {
 		return queueRecord{}, err
 	}
-	return c.keep(q, before), nil
+	record := c.keep(q, before)
+	if created {
+		c.names.Notify(key, struct{}{})
+	}
+	return record, nil
 }
 
-func (c *queueCache) put(q marconi.Queue) { c.keep(q, c.changes.Load()) }
+// put remembers a queue that was created just now.
+func (c *queueCache) put(q marconi.Queue) {
+	c.keep(q, c.changes.Load())
+	c.names.Notify(q.QueueKey, struct{}{})
+}
 
 func (c *queueCache) keep(q marconi.Queue, before uint64) queueRecord {
 	record := queueRecord{ref: q.QueueRef, rules: deadLetterRulesOf(q)}
@@ -83,4 +100,5 @@ func (c *queueCache) keep(q marconi.Queue, before uint64) queueRecord {
 func (c *queueCache) forget(key marconi.QueueKey) {
 	c.changes.Add(1)
 	c.cache.Invalidate(key)
+	c.names.Notify(key, struct{}{})
 }

@@ -11,11 +11,13 @@ import (
 	"github.com/marconi-mq/marconi"
 )
 
-// A Claim asks for messages to work on. What is left out is the limits' default, and [marconi.DefaultPage] messages.
+// A Claim asks for messages to work on. What is left out is the limits' default, and [marconi.DefaultPage] messages; it
+// waits for messages like a [Listing].
 type Claim struct {
 	Queue      marconi.QueueKey
 	TTL, Grace Optional[marconi.Seconds]
 	Limit      Optional[int]
+	Wait       Optional[int]
 }
 
 // A ClaimUpdate starts a claim's time anew. What is left out is the limits' default, not what the claim had.
@@ -29,26 +31,26 @@ const releaseTime = 5 * time.Second
 // ClaimMessages claims the oldest free messages. Nothing free, or no such queue: no claim, with an empty ID.
 // Messages claimed too often already go to the queue's dead-letter queue instead.
 func (b *Broker) ClaimMessages(ctx context.Context, c Claim) (marconi.Claim, error) {
-	ctx, end, err := b.begin(ctx, marconi.OpCreateClaim)
-	if err != nil {
+	if err := b.may(ctx, marconi.OpCreateClaim); err != nil {
 		return marconi.Claim{}, err
 	}
-	defer end()
 	request, err := b.claimRequest(c)
 	if err != nil {
 		return marconi.Claim{}, err
 	}
-	q, err := b.queues.get(ctx, c.Queue)
-	if errors.Is(err, marconi.ErrNoQueue) {
-		return marconi.Claim{}, nil
-	}
+	wait, err := waitTime(c.Wait)
 	if err != nil {
-		return marconi.Claim{}, b.named(ctx, "claim messages", c.Queue, err)
+		return marconi.Claim{}, err
 	}
-	messages, err := b.claim(ctx, q, request)
-	if ctx.Err() != nil {
-		b.giveBack(ctx, q.ref, request.ID)
-	}
+	var messages []marconi.Message
+	err = b.await(ctx, c.Queue, wait, marconi.Interest{Take: true}, func(ctx context.Context, q queueRecord) (found bool, err error) {
+		messages, err = b.claim(ctx, q, request)
+		if ctx.Err() != nil {
+			b.giveBack(ctx, q.ref, request.ID)
+			messages, err = nil, ctx.Err()
+		}
+		return len(messages) > 0, err
+	})
 	if err != nil || len(messages) == 0 {
 		return marconi.Claim{}, b.named(ctx, "claim messages", c.Queue, err)
 	}

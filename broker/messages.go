@@ -25,7 +25,8 @@ type Post struct {
 	CreateQueue bool // make the queue if there is none
 }
 
-// A Listing says which messages to list. Limit left out is [marconi.DefaultPage].
+// A Listing says which messages to list. Limit left out is [marconi.DefaultPage]; Wait is how many seconds to wait for
+// messages while there are none, not at all if left out.
 type Listing struct {
 	Queue          marconi.QueueKey
 	Marker         marconi.Marker
@@ -34,6 +35,14 @@ type Listing struct {
 	Echo           bool
 	IncludeClaimed bool
 	IncludeDelayed bool
+	Wait           Optional[int]
+}
+
+// A Pop takes the oldest free messages, at most Limit, and waits for them like a [Listing].
+type Pop struct {
+	Queue marconi.QueueKey
+	Limit int
+	Wait  Optional[int]
 }
 
 // PostMessages posts messages and gives their IDs in order. ErrNoQueue: there is no such queue and p doesn't make one.
@@ -92,31 +101,29 @@ func checksum(body []byte) string {
 }
 
 // ListMessages lists messages, oldest first. A missing queue has none.
-func (b *Broker) ListMessages(ctx context.Context, l Listing) (marconi.Page[marconi.Message], error) {
-	var none marconi.Page[marconi.Message]
-	ctx, end, err := b.begin(ctx, marconi.OpListMessages)
-	if err != nil {
-		return none, err
+func (b *Broker) ListMessages(ctx context.Context, l Listing) (page marconi.Page[marconi.Message], err error) {
+	if err := b.may(ctx, marconi.OpListMessages); err != nil {
+		return page, err
 	}
-	defer end()
 	limit, err := pageLimit(l.Limit, b.limits.MaxMessagesPerPage)
 	if err != nil {
-		return none, err
+		return page, err
 	}
-	q, err := b.queues.get(ctx, l.Queue)
-	if errors.Is(err, marconi.ErrNoQueue) {
-		return none, nil
-	}
+	wait, err := waitTime(l.Wait)
 	if err != nil {
-		return none, b.named(ctx, "list messages", l.Queue, err)
+		return page, err
 	}
-	page, err := b.data.List(ctx, q.ref, marconi.Listing{
+	listing := marconi.Listing{
 		Marker:         l.Marker,
 		Limit:          limit,
 		Client:         l.Client,
 		Echo:           l.Echo,
 		IncludeClaimed: l.IncludeClaimed,
 		IncludeDelayed: l.IncludeDelayed,
+	}
+	err = b.await(ctx, l.Queue, wait, interestOf(l), func(ctx context.Context, q queueRecord) (found bool, err error) {
+		page, err = b.data.List(ctx, q.ref, listing)
+		return len(page.Items) > 0, err
 	})
 	return page, b.named(ctx, "list messages", l.Queue, err)
 }
@@ -198,25 +205,23 @@ func (b *Broker) DeleteMessages(ctx context.Context, key marconi.QueueKey, ids [
 	return b.named(ctx, "delete messages", key, err)
 }
 
-// PopMessages removes and returns the oldest free messages, at most limit. A missing queue has none.
-func (b *Broker) PopMessages(ctx context.Context, key marconi.QueueKey, limit int) ([]marconi.Message, error) {
-	ctx, end, err := b.begin(ctx, marconi.OpDeleteMessages)
+// PopMessages removes and returns the oldest free messages. A missing queue has none.
+func (b *Broker) PopMessages(ctx context.Context, p Pop) (messages []marconi.Message, err error) {
+	if err := b.may(ctx, marconi.OpDeleteMessages); err != nil {
+		return nil, err
+	}
+	if _, err := within("pop-range", "pop", p.Limit, b.limits.MaxMessagesPerClaim); err != nil {
+		return nil, err
+	}
+	wait, err := waitTime(p.Wait)
 	if err != nil {
 		return nil, err
 	}
-	defer end()
-	if _, err := within("pop-range", "pop", limit, b.limits.MaxMessagesPerClaim); err != nil {
-		return nil, err
-	}
-	q, err := b.queues.get(ctx, key)
-	if errors.Is(err, marconi.ErrNoQueue) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, b.named(ctx, "pop messages", key, err)
-	}
-	messages, err := b.data.Pop(ctx, q.ref, limit)
-	return messages, b.named(ctx, "pop messages", key, err)
+	err = b.await(ctx, p.Queue, wait, marconi.Interest{Take: true}, func(ctx context.Context, q queueRecord) (found bool, err error) {
+		messages, err = b.data.Pop(ctx, q.ref, p.Limit)
+		return len(messages) > 0, err
+	})
+	return messages, b.named(ctx, "pop messages", p.Queue, err)
 }
 
 // within holds that 1 ≤ n ≤ most.

@@ -35,7 +35,9 @@ func (b *Broker) CreateQueue(ctx context.Context, key marconi.QueueKey, m marcon
 	if err != nil {
 		return false, b.named(ctx, "create queue", key, err)
 	}
-	b.queues.put(q)
+	if created {
+		b.queues.put(q)
+	}
 	return created, nil
 }
 

@@ -17,6 +17,7 @@ import (
 // A call is one request on its way to an answer.
 type call struct {
 	api     *api
+	writer  http.ResponseWriter
 	request *http.Request
 	query   query
 	place

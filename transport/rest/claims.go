@@ -18,8 +18,12 @@ func postClaim(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	wait, err := c.wait()
+	if err != nil {
+		return reply{}, err
+	}
 	claim, err := c.api.Broker.ClaimMessages(c.Context(), broker.Claim{
-		Queue: c.queue, TTL: terms.TTL, Grace: terms.Grace, Limit: limit,
+		Queue: c.queue, TTL: terms.TTL, Grace: terms.Grace, Limit: limit, Wait: wait,
 	})
 	if err != nil {
 		return reply{}, err

@@ -96,6 +96,9 @@ func listMessages(c *call) (reply, error) {
 	if p.err != nil {
 		return reply{}, p.err
 	}
+	if l.Wait, err = c.wait(); err != nil {
+		return reply{}, err
+	}
 	page, err := c.api.Broker.ListMessages(c.Context(), l)
 	if err != nil {
 		return reply{}, err
@@ -151,7 +154,11 @@ func deleteOrPopMessages(c *call) (reply, error) {
 	case ids:
 		return deleteMessages(c)
 	}
-	messages, err := c.api.Broker.PopMessages(c.Context(), c.queue, n)
+	wait, err := c.wait()
+	if err != nil {
+		return reply{}, err
+	}
+	messages, err := c.api.Broker.PopMessages(c.Context(), broker.Pop{Queue: c.queue, Limit: n, Wait: wait})
 	if err != nil {
 		return reply{}, err
 	}

@@ -97,7 +97,7 @@ func New(c Config) (http.Handler, error) {
 // ServeHTTP answers one request.
 func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
-	c := &call{api: a, request: r, query: query(r.URL.RawQuery), requestID: a.ids.of(r)}
+	c := &call{api: a, writer: w, request: r, query: query(r.URL.RawQuery), requestID: a.ids.of(r)}
 	defer c.release()
 	c.found = a.root.find(r.URL.Path, &c.place)
 	rep := c.answer(r.Context())
