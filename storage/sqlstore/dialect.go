@@ -1,0 +1,113 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+
+	"github.com/pressly/goose/v3"
+)
+
+// A dialect is what differs from one kind of database to the next: how it is spelled, how a write is run, how its schema
+// came about. The rules (which message is free, who may delete it, what is counted) are the same for all, and stand in
+// the files named for a resource.
+type dialect struct {
+	goose      goose.Dialect
+	folder     string // in migrations
+	statements statements
+}
+
+//go:embed migrations
+var migrations embed.FS
+
+// An engine runs reads and writes on one database.
+type engine interface {
+	// write runs w in a transaction: all of it, or nothing. If ctx ends before it has begun, nothing was done; if
+	// later, all or nothing was, as after any error of the database itself.
+	write(ctx context.Context, w work) error
+
+	// read calls row for each row of a query, which sees one state of the database. It ends with ctx.
+	read(ctx context.Context, query string, row func(*sql.Rows) error, args ...any) error
+
+	// close finishes what has begun. No call may be made after it.
+	close() error
+}
+
+// A work is a write to be run.
+type work struct {
+	// run may be called again, in a later transaction, if it answers errAgain: it has done a part, which stays done,
+	// and leaves the database to others in between.
+	run func(*tx) error
+	// bytes are about how much it writes beside a few numbers.
+	bytes int
+}
+
+// statements are the texts of a dialect. A query for messages gives the columns that [scanMessage] reads, first. A
+// parameter named seqs is a JSON array of numbers. Where a read names a queue, its parameters begin with [keyOf]: project,
+// name, incarnation and the time.
+type statements struct {
+	// Reads. All see messages whose hold is over as free, whether or not a write has noticed yet.
+	listFree   string // key, after, client or null, limit: free messages of others than client
+	listAll    string // key, after, client or null, with claimed, with delayed, limit
+	getByID    string // key, seqs: live messages
+	oldest     string // key: one message
+	newest     string // key: one message
+	getClaim   string // key, claim: its messages, each with the claim's ttl and time of update
+	stats      string // key: counts of all and of claimed ones, then the oldest and the newest message without body
+	volume     string // time: counts of all and of claimed messages
+	queues     string // time: project, name and incarnation of queues that hold messages
+	nextEnd    string // key: whether a hold is over, and when the next one will be, or 0
+	anythingTo string // time: whether messages have expired or holds are over
+	queue      string // project, name: incarnation, metadata
+	listQueues string // project, after, limit: name, incarnation, metadata
+	freePages  string // how many pages of the file hold nothing, and how many there are
+
+	// Headers of queues. Each write knows them; see headers.go.
+	loadHeader string // project, name, incarnation: id, last, first, sealed, total, claimed
+	headerByID string // id: the same, and project, name, incarnation
+	makeHeader string // project, name, incarnation, last: id
+	saveHeader string // id, last, first, total, claimed
+	dropHeader string // id
+	idle       string // last, limit: project, name, incarnation of queues with nothing in them and no post since
+
+	// Messages.
+	insertBody    string // id, body
+	insertMessage string // qid, seq, hold, ttl, created, expires, client, checksum, body
+	free          string // qid, from, time, most claims, limit, looked: messages from the oldest looked free rows on
+	spent         string // qid, from, time, least claims, below, limit: messages claimed so often
+	further       string // qid, from, looked: seq of the first free row behind so many
+	held          string // qid, seqs, first, time: seq, expires, and hold, kind, name, end and number of what holds it
+	remove        string // qid, seqs
+	moveMessage   string // qid, seq, new qid, new seq, ttl or 0, time: makes it a new, free one
+	lastBody      string // highest id of a body
+
+	// Holds.
+	insertHold string // id, qid, kind, name or null, ttl, updated, expires, n, first, seqs
+	hold       string // qid, name: id, kind, ttl, updated, expires, n, first, seqs
+	overHolds  string // qid, time, limit: the same, of those that are over
+	holdByID   string // id: the same, and qid
+	restart    string // id, ttl, updated, expires
+	lighten    string // id, n: holds n fewer
+	dropHold   string // id
+	take       string // qid, seqs, hold, claims more
+	extend     string // qid, seqs, hold, ttl, expires, before: of those that expire before
+	release    string // qid, seqs, hold
+	lastHold   string // highest id of a hold
+
+	// What is left over.
+	expired       string // time, limit: qid and seq of messages
+	overQueue     string // time: qid of a hold that is over
+	addGarbage    string // qid, below
+	garbage       string // a qid and below
+	removeBelow   string // qid, below, limit
+	holdsBelow    string // qid, below, limit
+	forgetGarbage string // qid
+	vacuum        string // gives a few free pages back to the system
+
+	// The control plane, and what is known of the database as a whole.
+	createQueue string // project, name, incarnation, metadata, created: unless it is there
+	setMetadata string // project, name, metadata
+	deleteQueue string // project, name: incarnation
+	meta        string // key: value
+	setMeta     string // key, value
+}

@@ -1,0 +1,298 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"time"
+
+	"github.com/marconi-mq/marconi"
+)
+
+// How often the collector works. What has expired it removes at once, for the counts of a queue count rows; the rest
+// can wait.
+const (
+	collectEvery = time.Second
+	tidyEvery    = time.Minute
+)
+
+// A turn of the collector is one write among others. It is to take about so long, so that nobody else notices.
+const turnTime = 5 * time.Millisecond
+
+// What a turn removes at first, at least and at most.
+const (
+	firstTurn = 128
+	leastTurn = 16
+	mostTurn  = 1024
+)
+
+// beforeAll is a time before the end of every message.
+const beforeAll = -1
+
+// idleAfter is how long a queue keeps its header after its last post, once it has no message.
+const idleAfter = time.Hour
+
+// A collector gives back the space of what nobody can see any more, in turns.
+type collector struct {
+	*dataStore
+	rows    int // what the next turn removes
+	removed int // messages so far
+}
+
+// collectNowAndThen is the collector's goroutine.
+func (d *dataStore) collectNowAndThen(ctx context.Context) {
+	defer close(d.ended)
+	c := &collector{dataStore: d, rows: firstTurn}
+	tick := time.NewTicker(collectEvery)
+	defer tick.Stop()
+	tidy := time.Now().Add(jittered(tidyEvery))
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		// What fails is tried again next time; if the database is in trouble, whoever calls it hears of that.
+		_ = c.collectEnded(ctx)
+		if now := time.Now(); now.After(tidy) {
+			_ = c.tidy(ctx, false)
+			tidy = now.Add(jittered(tidyEvery))
+		}
+		c.report()
+	}
+}
+
+// jittered is about d, so that servers begun together do not go on together.
+func jittered(d time.Duration) time.Duration {
+	return d*3/4 + rand.N(d/2)
+}
+
+func (c *collector) report() {
+	if c.removed > 0 {
+		c.meter.Add("sqlite_collected_messages", float64(c.removed))
+		c.removed = 0
+	}
+}
+
+// Collect implements [marconi.DataStore].
+func (d *dataStore) Collect(ctx context.Context) (int, error) {
+	if err := d.enter(ctx); err != nil {
+		return 0, fmt.Errorf("collect: %w", err)
+	}
+	defer d.gate.RUnlock()
+	c := &collector{dataStore: d, rows: firstTurn}
+	err := c.collectEnded(ctx)
+	if err == nil {
+		err = c.tidy(ctx, true)
+	}
+	n := c.removed
+	c.report()
+	if err != nil {
+		return n, fmt.Errorf("collect: %w", d.errs(err))
+	}
+	return n, nil
+}
+
+// collectEnded frees what is no longer kept back, and removes what has expired.
+func (c *collector) collectEnded(ctx context.Context) error {
+	var anything bool
+	err := c.engine.read(ctx, c.sql.anythingTo, func(rows *sql.Rows) error { return rows.Scan(&anything) }, c.millis())
+	if err != nil || !anything {
+		return err
+	}
+	if err := c.turns(ctx, c.ripenSome); err != nil {
+		return err
+	}
+	return c.turns(ctx, c.removeExpired)
+}
+
+// tidy removes the rest of queues that were dropped or purged, headers nobody needs, and, if there is much of it or all
+// is to go, the space that became free.
+func (c *collector) tidy(ctx context.Context, all bool) error {
+	if err := c.turns(ctx, c.removeGarbage); err != nil {
+		return err
+	}
+	if err := c.dropIdle(ctx); err != nil {
+		return err
+	}
+	return c.shrink(ctx, all)
+}
+
+// A step does about so much of the collector's work, and reports whether there is more.
+type step func(t *tx, rows int) (removed int, more bool, err error)
+
+// turns takes steps until there is no more to do. Each is as long as turnTime allows, by what the one before took.
+func (c *collector) turns(ctx context.Context, do step) error {
+	for more := true; more; {
+		var removed int
+		var took time.Duration
+		err := c.engine.write(ctx, work{run: func(t *tx) (err error) {
+			start := time.Now()
+			removed, more, err = do(t, c.rows)
+			took = time.Since(start)
+			return err
+		}})
+		if err != nil {
+			return err
+		}
+		c.removed += removed
+		c.pace(took)
+	}
+	return nil
+}
+
+func (c *collector) pace(took time.Duration) {
+	switch {
+	case took > turnTime:
+		c.rows = max(c.rows/2, leastTurn)
+	case took < turnTime/3:
+		c.rows = min(c.rows*2, mostTurn)
+	}
+}
+
+// ripenSome frees messages whose holds are over.
+func (c *collector) ripenSome(t *tx, rows int) (removed int, more bool, err error) {
+	var qid int64
+	found, err := t.get(t.overQueue, []any{&qid}, t.now)
+	if !found || err != nil {
+		return 0, false, err
+	}
+	q, err := t.headerOf(qid)
+	if err != nil {
+		return 0, false, err
+	}
+	if q == nil { // dropped: the holds go first, lest they are found again
+		n, err := t.exec(t.holdsBelow, qid, int64(math.MaxInt64), rows)
+		return 0, n > 0, err
+	}
+	err = t.ripen(q)
+	if errors.Is(err, errAgain) {
+		err = nil
+	}
+	return 0, true, err
+}
+
+// removeExpired removes messages that have expired.
+func (c *collector) removeExpired(t *tx, rows int) (removed int, more bool, err error) {
+	found := map[int64][]int64{} // seqs by qid
+	err = t.query(t.expired, func(r *sql.Rows) error {
+		var qid, seq int64
+		err := r.Scan(&qid, &seq)
+		found[qid] = append(found[qid], seq)
+		removed++
+		return err
+	}, t.now, rows)
+	if err != nil {
+		return 0, false, fmt.Errorf("find what has expired: %w", err)
+	}
+	for qid, seqs := range found {
+		if err := t.removeDead(qid, seqs); err != nil {
+			return 0, false, err
+		}
+	}
+	return removed, removed == rows, nil
+}
+
+// removeDead removes messages that nobody can see: expired ones, and those of purged or dropped queues, which are not
+// counted any more.
+func (t *tx) removeDead(qid int64, seqs []int64) error {
+	q, err := t.headerOf(qid)
+	if err != nil {
+		return err
+	}
+	var counted []holding
+	if q != nil {
+		if counted, err = t.holdings(q, seqs, beforeAll); err != nil {
+			return err
+		}
+	}
+	if _, err := t.exec(t.remove, qid, jsonList(seqs)); err != nil {
+		return fmt.Errorf("remove what has expired: %w", err)
+	}
+	if len(counted) == 0 {
+		return nil
+	}
+	t.change(q)
+	q.total -= int64(len(counted))
+	return t.unloadAll(q, counted)
+}
+
+// removeGarbage removes what is left of a dropped or purged queue.
+func (c *collector) removeGarbage(t *tx, rows int) (removed int, more bool, err error) {
+	var qid, below int64
+	found, err := t.get(t.garbage, []any{&qid, &below})
+	if !found || err != nil {
+		return 0, false, err
+	}
+	n, err := t.exec(t.removeBelow, qid, below, rows)
+	if err != nil {
+		return 0, false, fmt.Errorf("remove the messages of a dropped queue: %w", err)
+	}
+	if n > 0 {
+		return int(n), true, nil
+	}
+	if n, err = t.exec(t.holdsBelow, qid, below, rows); n > 0 || err != nil {
+		return 0, true, err
+	}
+	_, err = t.exec(t.forgetGarbage, qid)
+	return 0, true, err
+}
+
+// dropIdle drops the headers of queues that were empty for long: queues that are used again get new ones, and what was
+// posted late to a queue that is gone leaves nothing behind.
+func (c *collector) dropIdle(ctx context.Context) error {
+	before := c.now().Add(-idleAfter).UnixMilli() << 10 // a seq begins at such a number: see package seqid
+	for {
+		var idle []marconi.QueueRef
+		err := c.engine.read(ctx, c.sql.idle, func(rows *sql.Rows) error {
+			var ref marconi.QueueRef
+			err := rows.Scan(&ref.Project, &ref.Name, &ref.Incarnation)
+			idle = append(idle, ref)
+			return err
+		}, before, firstTurn)
+		if len(idle) == 0 || err != nil {
+			return err
+		}
+		if err := c.engine.write(ctx, work{run: func(t *tx) error { return t.dropAll(idle, before) }}); err != nil {
+			return err
+		}
+	}
+}
+
+// dropAll drops those headers that are idle still.
+func (t *tx) dropAll(refs []marconi.QueueRef, before int64) error {
+	for _, ref := range refs {
+		q, err := t.header(ref)
+		if err != nil {
+			return err
+		}
+		if q == nil || q.total > 0 || q.sealed || q.last >= before {
+			continue
+		}
+		if err := t.drop(q); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// shrink gives free pages of the file back to the system: all, or where they are a quarter of it. What is posted next
+// would otherwise use them.
+func (c *collector) shrink(ctx context.Context, all bool) error {
+	return c.turns(ctx, func(t *tx, _ int) (removed int, more bool, err error) {
+		var free, pages int64
+		if _, err := t.get(t.freePages, []any{&free, &pages}); err != nil {
+			return 0, false, fmt.Errorf("count free pages: %w", err)
+		}
+		if free == 0 || !all && free < pages/4 {
+			return 0, false, nil
+		}
+		if _, err := t.exec(t.vacuum); err != nil {
+			return 0, false, fmt.Errorf("give free pages back: %w", err)
+		}
+		return 0, true, nil
+	})
+}
