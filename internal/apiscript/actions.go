@@ -110,6 +110,7 @@ func (r *run) post(s step, args []string) error {
 	if err := r.send(s, Request{Method: "POST", Target: args[1], Body: []byte(envelope), HasBody: true}); err != nil {
 		return err
 	}
+	r.seen = true
 	return r.status(s, []string{"201"})
 }
 

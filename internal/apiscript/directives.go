@@ -83,7 +83,7 @@ func (d directive) parse(rest string) ([]string, error) {
 		return nil, fmt.Errorf("%s wants at most %d words", d.verb, d.max)
 	}
 	if d.verb == "for" && !slices.Contains(words[1:], "in") {
-		return nil, errors.New("a loop is: for NAME in WORD ...")
+		return nil, errors.New("a loop is: for NAME in WORDS")
 	}
 	return words, nil
 }

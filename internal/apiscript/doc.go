@@ -38,7 +38,7 @@
 //
 // A directive in capitals is a request: its method, target and perhaps a body, which goes to the end of the line. A
 // body may also be a quoted word, which may be empty, or @file. ${fill:N} in a body makes it N bytes long with the letter
-// x, ${blanks:N} with blanks. Every answer's status has to be looked at.
+// x, ${blanks:N} with blanks. Every answer has to be looked at.
 //
 //	PUT $V/queues/demo {"colour": "red"}
 //	with NAME: VALUE         a header of the next request, in place of the usual one; again: one more

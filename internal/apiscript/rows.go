@@ -123,7 +123,7 @@ func (l *RowList) count(scripts []*Script) map[Row]int {
 	sum := map[Row]int{}
 	for _, s := range scripts {
 		for _, version := range s.Versions {
-			c := counter{version: version, sum: map[Row]int{}}
+			c := counter{version: version, factor: 1, sum: map[Row]int{}}
 			c.steps(s.steps)
 			for row, n := range c.sum {
 				known := slices.Contains(l.Rows, row)
@@ -141,14 +141,11 @@ type counter struct {
 	version string
 	open    []Row // the rows that requests count for
 	fed     bool  // a step came since the last row
-	factor  int
+	factor  int   // how often the loops round this step go round
 	sum     map[Row]int
 }
 
 func (c *counter) steps(steps []step) {
-	if c.factor == 0 {
-		c.factor = 1
-	}
 	for _, s := range steps {
 		if !s.holds(c.version) {
 			continue

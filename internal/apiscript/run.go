@@ -59,7 +59,7 @@ type run struct {
 
 	last     *Exchange
 	lastStep step
-	seen     bool // the last answer's status was looked at
+	seen     bool // the last answer was looked at
 	shown    bool // the last exchange was part of a failure's text
 	failures []error
 }
@@ -119,6 +119,7 @@ func (r *run) step(s step) error {
 	if s.check && r.last == nil {
 		return r.failure(s, errors.New("nothing was sent yet"))
 	}
+	r.seen = r.seen || s.check
 	err := s.do(r, s, args)
 	var failed *Failure
 	switch {
@@ -190,12 +191,12 @@ func indent(text string) string {
 	return strings.ReplaceAll(text, "\n", "\n    ")
 }
 
-// unseen fails if nobody looked at the status of the last answer: a script that forgets to proves little.
+// unseen fails if nobody looked at the last answer: a script that forgets to proves little.
 func (r *run) unseen() error {
 	if r.last == nil || r.seen {
 		return nil
 	}
-	return r.failure(r.lastStep, errors.New("nobody looked at the status of this answer"))
+	return r.failure(r.lastStep, errors.New("nobody looked at this answer"))
 }
 
 // clientID is a version-1 UUID for a name, the same every time.

@@ -105,6 +105,7 @@ func TestRunSends(t *testing.T) {
 		{"pairs", "for a b in 1 2 3 '4 '\nPUT /$a '$b'\nstatus 201\nend", "PUT /3 HTTP/1.1"},
 		{"values", "GET /q\nstatus 201\neach r .resources.*\nGET $r\nstatus 201\nend", "GET /a/2 HTTP/1.1"},
 		{"rounds", "repeat 3\nGET /q$i\nstatus 201\nend", "GET /q3 HTTP/1.1"},
+		{"no status, but another check", "GET /q\njson-len .resources 2\nGET /r\nstatus 201", "GET /r HTTP/1.1"},
 		{"conditions", "[v1] GET /old\n[v1.1] GET /new\nstatus 201", "GET /new HTTP/1.1"},
 	}
 	for _, tt := range tests {
@@ -134,7 +135,7 @@ func TestRunTurnsTheClock(t *testing.T) {
 func TestRunStops(t *testing.T) {
 	reply := answer(200, "", document)
 	tests := []struct{ name, lines, want string }{
-		{"a status nobody looked at", "GET /a\nGET /b\nstatus 200", "a.txtar:2: GET /a"},
+		{"an answer nobody looked at", "GET /a\nGET /b\nstatus 200", "a.txtar:2: GET /a"},
 		{"the same at the end", "GET /a", "a.txtar:2: GET /a"},
 		{"a check before a request", "status 200", "nothing was sent yet"},
 		{"an unknown variable", "GET /$x", "nothing was saved as $x"},

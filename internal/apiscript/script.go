@@ -1,6 +1,7 @@
 package apiscript
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -47,6 +48,10 @@ func Load(fsys fs.FS, name string) (*Script, error) {
 	data, err := fs.ReadFile(fsys, name)
 	if err != nil {
 		return nil, fmt.Errorf("read a script: %w", err)
+	}
+	// The library is at a loss with a file marker that has no room for a name.
+	if bytes.Contains(append([]byte{'\n'}, data...), []byte("\n-- --")) {
+		return nil, fmt.Errorf("%s: a file has no name", name)
 	}
 	archive := txtar.Parse(data)
 	s := &Script{Name: name, header: functional, files: map[string]string{}}

@@ -64,6 +64,7 @@ func TestLoadSaysWhatIsWrong(t *testing.T) {
 		{"option without section", "versions v1\noption admin_mode true", "SECTION/NAME"},
 		{"option without value", "versions v1\noption DEFAULT/admin_mode", "SECTION/NAME"},
 		{"unknown set-up", "versions v1\nsetup big", "unit"},
+		{"file without a name", "versions v1\n-- --\n", "no name"},
 		{"no such include", "versions v1\ninclude nothing", "a.txtar:2: include nothing"},
 		{"include with a mistake", "versions v1\ninclude broken", "include/broken.txt:2, included at a.txtar:2: jsno"},
 		{"include in an include", "versions v1\ninclude nested", "include/nested.txt:1"},
@@ -96,6 +97,7 @@ func TestLoadAllCollectsErrors(t *testing.T) {
 
 func FuzzLoad(f *testing.F) {
 	f.Add("# n\nversions v1\nfor a b in 1 2\nPUT $V/q '{}'\nend\n-- f --\nx\n")
+	f.Add("versions v1\n-- --\n")
 	f.Add("versions v1\n[v1] repeat 2\nrow 1 x ×5\nend\nsave a json .b ~ c\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		s, err := Load(fstest.MapFS{"a.txtar": {Data: []byte(text)}}, "a.txtar")
