@@ -40,7 +40,12 @@ func TestDataOfMemory(t *testing.T) { Data(t, memoryHarness()) }
 
 func TestControlOfMemory(t *testing.T) { Control(t, memoryHarness()) }
 
-func TestDataOfAStoreWithAClock(t *testing.T) { Data(t, ownClockHarness()) }
+func TestDataOfAStoreWithAClock(t *testing.T) {
+	if testing.Short() {
+		t.Skip("goes by the clock on the wall: some 15 s")
+	}
+	Data(t, ownClockHarness())
+}
 
 func FuzzMemory(f *testing.F) { FuzzData(f, memoryHarness()) }
 
