@@ -87,6 +87,10 @@ func (b *Broker) checkClaimTTL(ttl marconi.Seconds) error {
 // claim asks the store until it has messages, or nothing is set aside for the dead-letter queue any more.
 func (b *Broker) claim(ctx context.Context, q queueRecord, r marconi.ClaimRequest) ([]marconi.Message, error) {
 	dead, err := b.deadLetterQueue(ctx, q)
+	if errors.Is(err, marconi.ErrFull) {
+		// Nobody who empties a full store is to be stopped: until the queue can be made, dead letters are claimed again.
+		q.rules.maxClaims, err = 0, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +148,8 @@ func (b *Broker) UpdateClaim(ctx context.Context, key marconi.QueueKey, id marco
 	if err := b.checkClaimTTL(ttl); err != nil {
 		return err
 	}
-	grace := max(min(u.Grace.or(b.limits.DefaultClaimGrace), b.limits.MaxMessageTTL-ttl), 0)
+	grace := u.Grace.or(b.limits.DefaultClaimGrace)
+	grace = max(min(grace, max(b.limits.MaxMessageTTL-ttl, b.limits.MaxClaimGrace)), 0)
 	q, err := b.claimedQueue(ctx, key)
 	if err == nil {
 		err = b.data.UpdateClaim(ctx, q.ref, id, marconi.ClaimUpdate{TTL: ttl, Grace: grace})

@@ -36,35 +36,38 @@ const (
 	healthClient                   = marconi.ClientID("00000000-0000-4000-8000-6d6172636f6e")
 )
 
-// A healthReport is the last one made. The run posts real messages: asked often, it is given again for a while.
+// A healthReport is the last run made. It posts real messages: asked often, it is given again for a while.
 type healthReport struct {
 	interval time.Duration
 
 	mu   sync.Mutex // guards what follows, and lets one run at a time
 	made time.Time
-	last Health
+	last []OperationStatus
 }
 
-// Health runs every operation on a queue made for it, and reports how they went. A step that fails doesn't end the run, but
-// for making the queue. The error is Unavailable if the messages can't even be counted.
+// Health counts all messages, runs every operation on a queue made for it, and reports how they went. A step that fails
+// doesn't end the run, but for making the queue. A run is reported again until the configured interval is over. The error
+// is Unavailable if the messages can't even be counted.
 func (b *Broker) Health(ctx context.Context) (Health, error) {
 	ctx, end, err := b.begin(ctx, marconi.OpHealth)
 	if err != nil {
 		return Health{}, err
 	}
 	defer end()
-	b.health.mu.Lock()
-	defer b.health.mu.Unlock()
-	if b.health.interval > 0 && !b.health.made.IsZero() && time.Since(b.health.made) < b.health.interval {
-		return b.health.last, nil
-	}
 	volume, err := b.data.Volume(ctx)
 	if err != nil {
 		return Health{}, b.named(ctx, "count all queues", marconi.QueueKey{}, err)
 	}
-	report := Health{Reachable: b.ping(ctx) == nil, Volume: volume, Operations: b.exercise(ctx)}
-	b.health.last, b.health.made = report, time.Now()
-	return report, nil
+	return Health{Reachable: b.ping(ctx) == nil, Volume: volume, Operations: b.lastRun(ctx)}, nil
+}
+
+func (b *Broker) lastRun(ctx context.Context) []OperationStatus {
+	b.health.mu.Lock()
+	defer b.health.mu.Unlock()
+	if b.health.made.IsZero() || time.Since(b.health.made) >= b.health.interval {
+		b.health.last, b.health.made = b.exercise(ctx), time.Now()
+	}
+	return b.health.last
 }
 
 // An exercise is a run of every operation. It talks to the stores: the caller's rights are not what is tested.

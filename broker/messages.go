@@ -11,7 +11,7 @@ import (
 	"github.com/marconi-mq/marconi/internal/pyjson"
 )
 
-// A Message is a message to be posted. TTL and Delay left out are the limits' defaults.
+// A Message is a message to be posted. A TTL left out is the limits' default.
 type Message struct {
 	TTL, Delay Optional[marconi.Seconds]
 	Body       []byte // one JSON value, checked for syntax; the store may keep the slice
@@ -23,6 +23,8 @@ type Post struct {
 	Client      marconi.ClientID
 	Messages    []Message
 	CreateQueue bool // make the queue if there is none
+	// DefaultDelay gives messages that name no delay the limits' default, where callers know of delays; else they have none.
+	DefaultDelay bool
 }
 
 // A Listing says which messages to list. Limit left out is [marconi.DefaultPage]; Wait is how many seconds to wait for
@@ -52,7 +54,7 @@ func (b *Broker) PostMessages(ctx context.Context, p Post) ([]marconi.MessageID,
 		return nil, err
 	}
 	defer end()
-	messages, err := b.newMessages(p.Messages)
+	messages, err := b.newMessages(p)
 	if err != nil {
 		return nil, err
 	}
@@ -68,18 +70,22 @@ func (b *Broker) PostMessages(ctx context.Context, p Post) ([]marconi.MessageID,
 	return ids, b.named(ctx, "post messages", p.Queue, err)
 }
 
-func (b *Broker) newMessages(messages []Message) ([]marconi.NewMessage, error) {
-	if len(messages) == 0 {
+func (b *Broker) newMessages(p Post) ([]marconi.NewMessage, error) {
+	if len(p.Messages) == 0 {
 		return nil, marconi.Refuse("no-messages", "there are no messages to post")
 	}
-	out := make([]marconi.NewMessage, len(messages))
-	for i, m := range messages {
+	var defaultDelay marconi.Seconds
+	if p.DefaultDelay {
+		defaultDelay = b.limits.DefaultMessageDelay
+	}
+	out := make([]marconi.NewMessage, len(p.Messages))
+	for i, m := range p.Messages {
 		ttl := m.TTL.or(b.limits.DefaultMessageTTL)
 		if ttl < marconi.MinMessageTTL || ttl > b.limits.MaxMessageTTL {
 			return nil, marconi.Refuse("ttl-range", fmt.Sprintf("a message's ttl has to be from %d to %d seconds",
 				marconi.MinMessageTTL, b.limits.MaxMessageTTL))
 		}
-		delay := m.Delay.or(b.limits.DefaultMessageDelay)
+		delay := m.Delay.or(defaultDelay)
 		if delay < 0 || delay > b.limits.MaxMessageDelay {
 			return nil, marconi.Refuse("delay-range", fmt.Sprintf("a message's delay has to be from 0 to %d seconds", b.limits.MaxMessageDelay))
 		}

@@ -194,8 +194,8 @@ func TestHealth(t *testing.T) {
 		t.Errorf("steps %v, want %v", steps, want)
 	}
 	r.post(t, jobs, 1)
-	if again, err := r.Health(t.Context()); err != nil || again.Volume.Total != 3 {
-		t.Errorf("a second report within the interval: %+v, %v; want the first one", again, err)
+	if again, err := r.Health(t.Context()); err != nil || again.Volume.Total != 4 || !slices.Equal(again.Operations, h.Operations) {
+		t.Errorf("a second report within the interval: %+v, %v; want the first run, and all messages counted", again, err)
 	}
 	if v, err := r.data.Volume(t.Context()); err != nil || v.Total != 4 {
 		t.Errorf("after the run the store holds %+v, %v", v, err)
@@ -258,5 +258,23 @@ func TestJoin(t *testing.T) {
 	}
 	if _, err := join(first, false); !errors.Is(err, marconi.ErrForeignData) {
 		t.Errorf("the first control store, after adoption by another: %v", err)
+	}
+}
+
+// A configured delay is for callers who know of delays: API v1 does not.
+func TestDefaultDelay(t *testing.T) {
+	r := newRig(t, func(c *Config) {
+		c.Limits = marconi.DefaultLimits()
+		c.Limits.DefaultMessageDelay = 5
+	})
+	for _, delayed := range []bool{false, true} {
+		p := Post{Queue: jobs, Messages: []Message{{Body: []byte("1")}}, CreateQueue: true, DefaultDelay: delayed}
+		if _, err := r.PostMessages(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+		m, err := r.PopMessages(t.Context(), Pop{Queue: jobs, Limit: 1})
+		if want := !delayed; err != nil || (len(m) == 1) != want {
+			t.Errorf("default delay asked for: %v; popped at once: %d, %v", delayed, len(m), err)
+		}
 	}
 }

@@ -18,7 +18,10 @@ const (
 	// before they read see their connection reset in place of the answer.
 	maxDrain = 16 << 20
 	// drainTime is how long that may take.
-	drainTime = 5 * time.Second
+	drainTime = 30 * time.Second
+
+	// maxClaimBody is the largest body of a claim, for which the API names no limit.
+	maxClaimBody = 256 << 10
 
 	// firstRead is for how much of a body memory is taken before any of it has come.
 	firstRead = 16 << 10

@@ -10,7 +10,7 @@ func postClaim(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	doc, err := c.body(c.api.limits.MaxMessagesPostSize)
+	doc, err := c.body(maxClaimBody)
 	if err != nil {
 		return reply{}, err
 	}
@@ -45,7 +45,7 @@ func getClaim(c *call) (reply, error) {
 }
 
 func patchClaim(c *call) (reply, error) {
-	doc, err := c.body(c.api.limits.MaxMessagesPostSize)
+	doc, err := c.body(maxClaimBody)
 	if err != nil {
 		return reply{}, err
 	}
