@@ -103,6 +103,12 @@ func (b *Broker) ping(ctx context.Context) error {
 	return nil
 }
 
+// refusesForNow reports whether the store was well, but would not: the error has a name of its own, which the caller is told.
+func refusesForNow(err error) bool {
+	var e *marconi.Error
+	return errors.As(err, &e) && e.Kind == marconi.Unavailable && e.Code != marconi.ErrUnavailable.Code
+}
+
 // begin asks whether the caller may, and bounds the operation's time.
 func (b *Broker) begin(ctx context.Context, op marconi.Operation) (context.Context, context.CancelFunc, error) {
 	if err := b.may(ctx, op); err != nil {
@@ -126,10 +132,11 @@ func (b *Broker) bound(ctx context.Context) (context.Context, context.CancelFunc
 	return context.WithTimeout(ctx, b.timeout)
 }
 
-// named gives an error that a transport can answer. It is where a store's trouble ends: in one line of the log.
+// named gives an error that a transport can answer. It is where a store's trouble ends: in one line of the log. A store
+// that is full, or has too much to do, is in no trouble, and says so itself: a line for each refusal would make it worse.
 func (b *Broker) named(ctx context.Context, doing string, q marconi.QueueKey, err error) error {
-	if err == nil {
-		return nil
+	if err == nil || refusesForNow(err) {
+		return err
 	}
 	kind := marconi.KindOf(err)
 	hidden := kind == marconi.Internal || kind == marconi.Unavailable || errors.Is(err, marconi.ErrSealed)

@@ -16,7 +16,7 @@ var benchRef = marconi.QueueRef{QueueKey: marconi.QueueKey{Project: "p", Name: "
 var benchBody = make([]byte, 100)
 
 func benchStore(b testing.TB) *dataStore {
-	d := newDataStore(storage.Options{}.WithDefaults())
+	d := newDataStore(storage.Options{}.WithDefaults(), nil)
 	b.Cleanup(func() { d.Close() })
 	return d
 }

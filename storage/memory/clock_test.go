@@ -27,7 +27,7 @@ func (c *turnedClock) pass(d time.Duration) {
 
 func turnedStore(t interface{ Cleanup(func()) }) (*dataStore, *turnedClock) {
 	c := &turnedClock{t: time.Date(2030, 1, 2, 3, 4, 5, 678_000_000, time.UTC)}
-	d := newDataStore(storage.Options{Now: c.now}.WithDefaults())
+	d := newDataStore(storage.Options{Now: c.now}.WithDefaults(), nil)
 	t.Cleanup(func() { d.Close() })
 	return d, c
 }

@@ -50,6 +50,7 @@ func (q *queue) move(target *queue, lease marconi.ClaimID, ids []marconi.Message
 		if ttl != 0 {
 			letter.ttl = ttl
 		}
+		target.room.force(letter.room()) // what is given back on the next line
 		q.remove(s, i)
 		q.tidy(s)
 		target.note(event{letter.client, posted})

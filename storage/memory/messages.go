@@ -14,6 +14,10 @@ const maxLooked = 64
 
 // Post implements [marconi.MessageStore].
 func (d *dataStore) Post(ctx context.Context, ref marconi.QueueRef, p marconi.Post) ([]marconi.MessageID, error) {
+	size := roomFor(p)
+	if !d.room.take(size) {
+		return nil, fmt.Errorf("post %d messages: %w", len(p.Messages), marconi.ErrFull)
+	}
 	ids := make([]marconi.MessageID, len(p.Messages))
 	err := d.visitOrMake(ctx, ref, func(q *queue) {
 		for i, m := range p.Messages {
@@ -22,12 +26,13 @@ func (d *dataStore) Post(ctx context.Context, ref marconi.QueueRef, p marconi.Po
 		}
 	})
 	if err != nil {
+		d.room.give(size)
 		return nil, err
 	}
 	return ids, nil
 }
 
-// take adds a message.
+// take adds a message, for which there is room.
 func (q *queue) take(client marconi.ClientID, m marconi.NewMessage) int64 {
 	c := content{body: m.Body, client: client, checksum: m.Checksum, ttl: m.TTL}
 	if m.Delay <= 0 {

@@ -63,7 +63,7 @@ func TestACatalogIsASortedList(t *testing.T) {
 func BenchmarkListQueues(b *testing.B) {
 	for _, n := range []int{100, 100_000} {
 		b.Run(fmt.Sprintf("queues=%d", n), func(b *testing.B) {
-			c := newControlStore()
+			c := newControlStore(nil)
 			for i := range n {
 				key := marconi.QueueKey{Project: "p", Name: marconi.QueueName(fmt.Sprintf("q%08d", i*7919%n))}
 				if _, _, err := c.CreateQueue(b.Context(), key, nil); err != nil {

@@ -21,6 +21,7 @@ const maxForgotten = 64
 type queue struct {
 	ref    marconi.QueueRef
 	number int64 // orders the locks of two
+	room   *room // that of the store
 
 	mu   sync.Mutex // guards what follows
 	gone bool       // the store has let go of it: who still has it must look for a new one
@@ -33,8 +34,9 @@ type queue struct {
 	claims map[marconi.ClaimID]*claim
 	over   []*claim // those among claims that hold nothing any more
 
-	live, claimed int // messages; those under a claim or lease
-	expired       int // messages that have ended by their TTL since the last collection
+	live, claimed int   // messages; those under a claim or lease
+	bytes         int64 // of the room
+	expired       int   // messages that have ended by their TTL since the last collection
 
 	// Of the call under way.
 	now int64
@@ -77,7 +79,7 @@ func (q *queue) renew(s *segment) {
 	q.tidy(s)
 }
 
-// post adds a message at the end. Until is when it will be free, or 0 for at once.
+// post adds a message at the end, for which room was taken. Until is when it will be free, or 0 for at once.
 func (q *queue) post(c content, until int64) int64 {
 	q.last = seqid.Next(q.last, q.now)
 	c.created = q.now
@@ -85,6 +87,7 @@ func (q *queue) post(c content, until int64) int64 {
 	s := q.open()
 	s.add(m, c)
 	q.live++
+	q.bytes += c.room()
 	q.lower(s, m.expires)
 	if until != 0 {
 		q.lower(s, until)
@@ -122,6 +125,9 @@ func (q *queue) remove(s *segment, i int) {
 	}
 	q.unclaim(m)
 	m.expires, m.hidden = never, never
+	size := s.content[i].room()
+	q.bytes -= size
+	q.room.give(size)
 	s.content[i] = content{}
 	s.live--
 	q.live--
@@ -283,6 +289,8 @@ func (q *queue) parse(id marconi.MessageID) (seq int64, ok bool) {
 func (q *queue) clear() {
 	q.all, q.ready, q.due, q.spare, q.claims, q.over = nil, nil, nil, nil, nil, nil
 	q.live, q.claimed = 0, 0
+	q.room.give(q.bytes)
+	q.bytes = 0
 }
 
 // forget drops some of the claims that are over. They count for nothing, so there is no hurry; 100 000 may end at once.

@@ -2,6 +2,7 @@ package memory
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
@@ -14,40 +15,45 @@ import (
 
 // A controlStore is a marconi.ControlStore.
 type controlStore struct {
-	id string
+	id   string
+	room *room
 
 	mu       sync.RWMutex // guards what follows
 	closed   bool
 	projects map[marconi.Project]*catalog
 }
 
-func newControlStore() *controlStore {
+func newControlStore(r *room) *controlStore {
 	var raw [16]byte
 	rand.Read(raw[:]) // never fails
-	return &controlStore{id: hex.EncodeToString(raw[:]), projects: map[marconi.Project]*catalog{}}
+	return &controlStore{id: hex.EncodeToString(raw[:]), room: r, projects: map[marconi.Project]*catalog{}}
 }
 
 // CreateQueue implements [marconi.QueueStore].
 func (c *controlStore) CreateQueue(ctx context.Context, key marconi.QueueKey, m marconi.Metadata) (q marconi.Queue, created bool, err error) {
+	var full error
 	err = c.write(ctx, func() {
 		found := c.find(key)
-		if created = found == nil; created {
-			c.insert(key.Project, entry{key.Name, newIncarnation(), stored(m)})
+		if found == nil {
+			created, full = c.insert(key.Project, entry{key.Name, newIncarnation(), stored(m)})
 			found = c.find(key)
 		}
-		q = found.queue(key.Project, true)
+		if found != nil {
+			q = found.queue(key.Project, true)
+		}
 	})
-	return q, created, err
+	return q, created, cmp.Or(err, full)
 }
 
 // AdoptQueue implements [marconi.QueueStore].
 func (c *controlStore) AdoptQueue(ctx context.Context, q marconi.QueueRef) (adopted bool, err error) {
+	var full error
 	err = c.write(ctx, func() {
-		if adopted = c.find(q.QueueKey) == nil; adopted {
-			c.insert(q.Project, entry{q.Name, q.Incarnation, stored(nil)})
+		if c.find(q.QueueKey) == nil {
+			adopted, full = c.insert(q.Project, entry{q.Name, q.Incarnation, stored(nil)})
 		}
 	})
-	return adopted, err
+	return adopted, cmp.Or(err, full)
 }
 
 // Queue implements [marconi.QueueStore].
@@ -67,16 +73,31 @@ func (c *controlStore) Queue(ctx context.Context, key marconi.QueueKey) (marconi
 
 // SetMetadata implements [marconi.QueueStore].
 func (c *controlStore) SetMetadata(ctx context.Context, key marconi.QueueKey, m marconi.Metadata) error {
-	found := false
+	var refused error
 	err := c.write(ctx, func() {
-		if e := c.find(key); e != nil {
-			e.metadata, found = stored(m), true
+		if e := c.find(key); e == nil {
+			refused = marconi.ErrNoQueue
+		} else {
+			refused = c.replace(e, stored(m))
 		}
 	})
-	if err == nil && !found {
-		err = fmt.Errorf("set the metadata of queue %s: %w", key.Name, marconi.ErrNoQueue)
+	if err == nil && refused != nil {
+		err = fmt.Errorf("set the metadata of queue %s: %w", key.Name, refused)
 	}
 	return err
+}
+
+// replace gives an entry other metadata, unless they are longer than what it has and the room.
+func (c *controlStore) replace(e *entry, m marconi.Metadata) error {
+	longer := int64(len(m) - len(e.metadata))
+	if longer > 0 && !c.room.take(longer) {
+		return marconi.ErrFull
+	}
+	if longer < 0 {
+		c.room.give(-longer)
+	}
+	e.metadata = m
+	return nil
 }
 
 // DeleteQueue implements [marconi.QueueStore].
@@ -163,17 +184,23 @@ func (c *controlStore) find(key marconi.QueueKey) *entry {
 	return nil
 }
 
-func (c *controlStore) insert(p marconi.Project, e entry) {
+// insert adds an entry whose name isn't there yet, if there is room.
+func (c *controlStore) insert(p marconi.Project, e entry) (inserted bool, err error) {
+	if !c.room.take(e.room(p)) {
+		return false, fmt.Errorf("make queue %s: %w", e.name, marconi.ErrFull)
+	}
 	queues := c.projects[p]
 	if queues == nil {
 		queues = &catalog{}
 		c.projects[p] = queues
 	}
 	queues.insert(e)
+	return true, nil
 }
 
 func (c *controlStore) remove(key marconi.QueueKey) {
 	queues := c.projects[key.Project]
+	c.room.give(queues.get(key.Name).room(key.Project))
 	queues.remove(key.Name)
 	if queues.empty() {
 		delete(c.projects, key.Project)

@@ -3,8 +3,15 @@
 //
 //	memory://
 //	memory://NAME
+//	memory://NAME?max_bytes=N
 //
 // Each URI is a store of its own; the name only tells stores apart.
+//
+// With max_bytes a post, a new queue and longer metadata for which there is no room in N bytes fail with
+// [marconi.ErrFull]. All that makes room goes on as ever: claims, pops, deletions, and moves of dead letters, which need
+// none. What is held counts with an estimate of what the store needs beside it, so that the heap stays below N; but for claims,
+// which nothing refuses and which take up to 300 bytes for each message that they hold. What expires in a queue that
+// nobody calls gives its room back within ten seconds.
 //
 // # Layout
 //
@@ -29,6 +36,8 @@ import (
 	"fmt"
 	"hash/maphash"
 	"net/url"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -50,32 +59,48 @@ const (
 
 var errClosed = fmt.Errorf("the store in memory is closed: %w", marconi.ErrUnavailable)
 
-// Open makes an empty store, both planes. The URI is memory:// or memory://NAME; see [storage.Driver].
+// form is what a URI looks like.
+const form = "the URI has the form memory://NAME or memory://NAME?max_bytes=N"
+
+// Open makes an empty store, both planes; see the package for its URI, and [storage.Driver].
 func Open(ctx context.Context, uri string, o storage.Options) (storage.Opened, error) {
 	if err := ctx.Err(); err != nil {
 		return storage.Opened{}, err
 	}
 	u, err := url.Parse(uri)
 	if err != nil {
-		return storage.Opened{}, fmt.Errorf("open a store in memory: the URI can't be read: it has the form memory://NAME")
+		return storage.Opened{}, fmt.Errorf("open a store in memory: the URI can't be read: %s", form)
 	}
-	name := url.URL{Scheme: "memory", Host: u.Host}
-	if *u != name || u.Port() != "" {
-		return storage.Opened{}, fmt.Errorf("open a store in memory: %s: the URI has the form memory://NAME", u.Redacted())
+	r, sound := roomOf(u.RawQuery)
+	name := url.URL{Scheme: "memory", Host: u.Host, RawQuery: u.RawQuery}
+	if *u != name || u.Port() != "" || !sound {
+		return storage.Opened{}, fmt.Errorf("open a store in memory: %s: %s", u.Redacted(), form)
 	}
-	return New(o), nil
+	return newStore(o, r), nil
+}
+
+// roomOf reads the URI's parameters.
+func roomOf(query string) (*room, bool) {
+	if query == "" {
+		return nil, true
+	}
+	number, found := strings.CutPrefix(query, "max_bytes=")
+	size, err := strconv.ParseInt(number, 10, 64)
+	return &room{size: size}, found && err == nil && size > 0
 }
 
 // New makes an empty store, both planes; the data plane is a [marconi.Mover] too. Each is to be closed.
-func New(o storage.Options) storage.Opened {
-	o = o.WithDefaults()
-	return storage.Opened{Data: newDataStore(o), Control: newControlStore()}
+func New(o storage.Options) storage.Opened { return newStore(o, nil) }
+
+func newStore(o storage.Options, r *room) storage.Opened {
+	return storage.Opened{Data: newDataStore(o.WithDefaults(), r), Control: newControlStore(r)}
 }
 
 // A dataStore is a marconi.DataStore and marconi.Mover.
 type dataStore struct {
 	now    func() time.Time
 	meter  storage.Meter
+	room   *room
 	hub    *wake.Hub[marconi.QueueRef, event]
 	stop   context.CancelFunc // ends the collector,
 	ended  chan struct{}      // which then closes this
@@ -98,9 +123,9 @@ type shard struct {
 	queues map[marconi.QueueRef]*queue
 }
 
-func newDataStore(o storage.Options) *dataStore {
+func newDataStore(o storage.Options, r *room) *dataStore {
 	ctx, stop := context.WithCancel(context.Background())
-	d := &dataStore{now: o.Now, meter: o.Meter, stop: stop, ended: make(chan struct{}), seed: maphash.MakeSeed()}
+	d := &dataStore{now: o.Now, meter: o.Meter, room: r, stop: stop, ended: make(chan struct{}), seed: maphash.MakeSeed()}
 	d.hub = wake.New(o.Now, d.freed)
 	for i := range d.shards {
 		d.shards[i].queues = map[marconi.QueueRef]*queue{}
@@ -260,7 +285,8 @@ func (d *dataStore) queue(sh *shard, ref marconi.QueueRef) *queue {
 	defer sh.mu.Unlock()
 	q := sh.queues[ref]
 	if q == nil {
-		q = &queue{ref: ref, number: d.numbers.Add(1), last: d.floor.Load()}
+		q = &queue{ref: ref, number: d.numbers.Add(1), last: d.floor.Load(), room: d.room}
+		d.room.force(queueOverhead)
 		sh.queues[ref] = q
 	}
 	return q
@@ -288,4 +314,5 @@ func (d *dataStore) end(q *queue) {
 		floor = d.floor.Load()
 	}
 	q.clear()
+	d.room.give(queueOverhead)
 }

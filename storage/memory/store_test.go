@@ -32,6 +32,16 @@ func TestURIs(t *testing.T) {
 		"memory://main#part":    false,
 		"memory://ma%zzin":      false,
 		"memory://m:secret@%zz": false,
+
+		"memory://?max_bytes=100000":      true,
+		"memory://two?max_bytes=1":        true,
+		"memory://two?max_bytes=0":        false,
+		"memory://two?max_bytes=-1":       false,
+		"memory://two?max_bytes=":         false,
+		"memory://two?max_bytes=1M":       false,
+		"memory://two?max_bytes=1&x=2":    false,
+		"memory://two?max_bytes=1#part":   false,
+		"memory://me:secret@x?max_bytes=": false,
 	} {
 		opened, err := Open(t.Context(), uri, storage.Options{})
 		if (err == nil) != good {
@@ -58,7 +68,7 @@ func TestOpenEndsWithItsContext(t *testing.T) {
 
 // What each store hands out is the caller's: to change it changes nothing here.
 func TestNothingOfTheStoreCanBeChangedFromOutside(t *testing.T) {
-	c := newControlStore()
+	c := newControlStore(nil)
 	key := marconi.QueueKey{Project: "p", Name: "q"}
 	given := marconi.Metadata(`{"a": 1}`)
 	made, _, err := c.CreateQueue(t.Context(), key, given)
@@ -213,7 +223,7 @@ func TestCollectingLosesNothing(t *testing.T) {
 // What nobody calls is given back all the same.
 func TestAnIdleStoreCollectsByItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDataStore(storage.Options{}.WithDefaults())
+		d := newDataStore(storage.Options{}.WithDefaults(), nil)
 		defer func() { _ = d.Close() }()
 		fill(t, d, 1000)
 		time.Sleep(time.Hour + 2*collectEvery)
@@ -251,7 +261,7 @@ func TestDeadLettersCross(t *testing.T) {
 }
 
 func TestClosing(t *testing.T) {
-	d := newDataStore(storage.Options{}.WithDefaults())
+	d := newDataStore(storage.Options{}.WithDefaults(), nil)
 	waiting := d.Watch(benchRef, marconi.Interest{Take: true})
 	defer waiting.Close()
 
