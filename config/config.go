@@ -63,12 +63,14 @@ type Marconi struct {
 	ControlStore string
 	AdoptData    bool
 
-	Listen  string // the server asks [Config.Address]
-	TLSCert string
-	TLSKey  string
+	Listen    string // the server asks [Config.Address]
+	OpsListen string // "": nowhere
+	TLSCert   string
+	TLSKey    string
 
-	LogFormat string
-	LogLevel  string
+	LogFormat       string
+	LogLevel        string
+	SlowRequestTime time.Duration // 0: none is slow
 
 	RequestTimeout  time.Duration
 	ShutdownTimeout time.Duration
@@ -78,8 +80,11 @@ type Marconi struct {
 	WriteTimeout    time.Duration
 	IdleTimeout     time.Duration
 
-	MaxHeaderBytes int
-	MaxJSONDepth   int
+	MaxHeaderBytes       int
+	MaxJSONDepth         int
+	MaxConnections       int
+	MaxRequests          int
+	MaxBodyBytesInFlight int64
 }
 
 // Transport is the group of limits and defaults of the API. The server asks [Config.Limits].

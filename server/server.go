@@ -6,6 +6,15 @@
 //	drivers := drivers.All()
 //	drivers["log"] = logstore.Open
 //	os.Exit(command.Run(ctx, drivers, command.Process{…}))
+//
+// A request comes in through these hands:
+//
+//	connections.go   counts the connections; one too many is told so
+//	certificate.go   TLS, if there is a certificate, which can be replaced while all goes on
+//	gate.go          counts the requests and the bytes of their bodies; says which were slow
+//	transport/rest   the API
+//
+// What operators ask for is in ops.go, on an address of its own; its figures are in [metrics].
 package server
 
 import (
@@ -13,14 +22,16 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/marconi-mq/marconi"
 	"github.com/marconi-mq/marconi/broker"
 	"github.com/marconi-mq/marconi/config"
+	"github.com/marconi-mq/marconi/server/metrics"
 	"github.com/marconi-mq/marconi/storage"
+	"github.com/marconi-mq/marconi/storage/observed"
 	"github.com/marconi-mq/marconi/transport/dialect"
 	"github.com/marconi-mq/marconi/transport/rest"
 )
@@ -30,6 +41,7 @@ type Options struct {
 	Config  *config.Config
 	Drivers storage.Drivers
 	Logger  *slog.Logger // nil: nothing is logged
+	Version string       // for the figures
 
 	// DataURI and ControlURI say which stores to open.
 	DataURI, ControlURI string
@@ -43,12 +55,18 @@ type Options struct {
 
 // A Server answers the API over the stores of its configuration.
 type Server struct {
-	config  *config.Config
-	log     *slog.Logger
-	stores  *storage.Registry
-	broker  *broker.Broker
-	handler http.Handler
-	adopted int
+	config      *config.Config
+	log         *slog.Logger
+	stores      *storage.Registry
+	broker      *broker.Broker
+	observer    *observed.Observer
+	metrics     *metrics.Metrics // nil: nobody asks for them
+	certificate *certificate     // nil: no TLS
+	connections *connections
+	refusals    *refusals
+	gate        *gate
+	adopted     int
+	stopping    atomic.Bool
 }
 
 // New opens the stores and joins them. Close gives them back.
@@ -57,10 +75,33 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{config: o.Config, log: o.Logger, stores: storage.NewRegistry(o.Drivers)}
+	if err := s.prepare(o); err != nil {
+		return nil, err
+	}
 	if err := s.open(ctx, o); err != nil {
 		return nil, errors.Join(err, s.stores.Close())
 	}
 	return s, nil
+}
+
+// prepare makes what needs no store.
+func (s *Server) prepare(o Options) (err error) {
+	c := o.Config.Marconi
+	if c.TLSCert != "" {
+		if s.certificate, err = newCertificate(c.TLSCert, c.TLSKey); err != nil {
+			return err
+		}
+	}
+	s.refusals = &refusals{log: o.Logger}
+	s.connections = newConnections(affordable(c.MaxConnections, o.Logger), s.refusals)
+	s.gate = newGate(o.Config, o.Logger, s.refusals)
+	watch := observed.Options{Slow: c.SlowRequestTime, Logger: o.Logger, MaxCalls: c.MaxRequests, OnRefusal: s.refusals.store}
+	if c.OpsListen != "" {
+		s.metrics = metrics.New(o.Version, s.readings())
+		watch.Recorder = s.metrics
+	}
+	s.observer = observed.New(watch)
+	return nil
 }
 
 func (s *Server) open(ctx context.Context, o Options) error {
@@ -85,7 +126,7 @@ func (s *Server) open(ctx context.Context, o Options) error {
 		Timeout:        o.Config.Marconi.RequestTimeout,
 		HealthInterval: o.Config.Marconi.HealthInterval,
 	})
-	s.handler, err = rest.New(rest.Config{
+	s.gate.api, err = rest.New(rest.Config{
 		Broker:            s.broker,
 		Logger:            o.Logger,
 		LogLevel:          slog.LevelDebug,
@@ -93,8 +134,17 @@ func (s *Server) open(ctx context.Context, o Options) error {
 		Versions:          versions(o.Config.EnabledVersions()),
 		DeleteNeedsClaims: o.Config.Transport.MessageDeleteWithClaimID,
 		MaxDepth:          o.Config.Marconi.MaxJSONDepth,
+		Observe:           s.observe(),
 	})
 	return err
+}
+
+// observe counts requests, if anybody wants to know.
+func (s *Server) observe() func(rest.Observation) {
+	if s.metrics == nil {
+		return nil
+	}
+	return func(o rest.Observation) { s.metrics.Request(o.Version, o.Route, o.Status, o.Bytes, o.Duration) }
 }
 
 // versions are the dialects of the versions that are switched on.
@@ -109,6 +159,9 @@ func versions(on []string) dialect.Version {
 
 func (s *Server) openStores(ctx context.Context, o Options) (marconi.ControlStore, marconi.DataStore, error) {
 	so := storage.Options{Now: o.Now, Logger: o.Logger, Limits: o.Config.Limits()}
+	if s.metrics != nil {
+		so.Meter = s.metrics
+	}
 	first, err := s.stores.Open(ctx, o.DataURI, so)
 	if err != nil {
 		return nil, nil, err
@@ -130,45 +183,14 @@ func (s *Server) openStores(ctx context.Context, o Options) (marconi.ControlStor
 	if o.WrapControl != nil {
 		control = o.WrapControl(control)
 	}
-	return control, data, nil
+	return s.observer.Control(control), s.observer.Data(data), nil
 }
 
-// Handler answers the API.
-func (s *Server) Handler() http.Handler { return s.handler }
+// Handler answers the API. What bounds connections is not in it: that is [Server.Serve]'s.
+func (s *Server) Handler() http.Handler { return s.gate }
 
 // Adopted is how many queues were made for data that had lost theirs.
 func (s *Server) Adopted() int { return s.adopted }
-
-// Serve answers on l until ctx ends; then it accepts nothing more, finishes what runs, for as long as the configuration
-// allows, and returns nil. It closes l.
-func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	c := s.config.Marconi
-	hs := &http.Server{
-		Handler:           s.handler,
-		ReadHeaderTimeout: c.HeaderTimeout,
-		ReadTimeout:       c.BodyTimeout,
-		WriteTimeout:      c.WriteTimeout,
-		IdleTimeout:       c.IdleTimeout,
-		MaxHeaderBytes:    c.MaxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- hs.Serve(l) }()
-	select {
-	case err := <-ended:
-		return fmt.Errorf("serve on %s: %w", l.Addr(), err)
-	case <-ctx.Done():
-	}
-	s.broker.StopWaiting()
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.ShutdownTimeout)
-	defer cancel()
-	if err := hs.Shutdown(grace); err != nil {
-		s.log.LogAttrs(ctx, slog.LevelWarn, "requests were cut off", slog.Any("error", err))
-		_ = hs.Close() // what still runs is cut; there is nothing left to do about it
-	}
-	<-ended
-	return nil
-}
 
 // Close closes the stores.
 func (s *Server) Close() error {

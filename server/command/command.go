@@ -3,22 +3,15 @@ package command
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"net"
-	"os"
-	"os/signal"
 	"runtime/debug"
-	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/marconi-mq/marconi/config"
-	"github.com/marconi-mq/marconi/server"
 	"github.com/marconi-mq/marconi/storage"
 )
 
@@ -37,7 +30,8 @@ const (
 )
 
 // Run runs the server until ctx ends or a signal comes, and returns the exit status: 0 after a stop in order, 2 if it could
-// not start, 1 for trouble later on. SIGTERM and SIGINT stop it in order; a second one ends the process at once.
+// not start, 1 for trouble later on. SIGTERM and SIGINT stop it in order; a second one ends the process at once. SIGHUP has
+// the configuration read again for the log level and the certificate.
 func Run(ctx context.Context, drivers storage.Drivers, p Process) int {
 	status := ok
 	c := &cobra.Command{
@@ -117,7 +111,7 @@ func (f *flags) sources(fs *pflag.FlagSet, environ []string) config.Sources {
 func run(ctx context.Context, drivers storage.Drivers, p Process, from config.Sources, print bool) (int, error) {
 	c, warnings, err := config.Load(from)
 	for _, w := range warnings {
-		_, _ = fmt.Fprintln(p.Stderr, "marconi-server: warning:", w)
+		warn(p.Stderr, w)
 	}
 	if err != nil {
 		return unusable, err
@@ -128,90 +122,7 @@ func run(ctx context.Context, drivers storage.Drivers, p Process, from config.So
 	if err := c.Unsupported(); err != nil {
 		return unusable, err
 	}
-	return serve(ctx, drivers, p, c)
-}
-
-func serve(ctx context.Context, drivers storage.Drivers, p Process, c *config.Config) (status int, err error) {
-	log, closeLog, err := newLogger(c, p.Stderr)
-	if err != nil {
-		return unusable, err
-	}
-	defer closeLog()
-	data, control, err := stores(c, storage.NewRegistry(drivers).Schemes(), p.Environ)
-	if err != nil {
-		return unusable, err
-	}
-	listener, err := listen(ctx, c)
-	if err != nil {
-		return unusable, err
-	}
-	defer func() { _ = listener.Close() }() // Serve has done so, if it was reached
-	s, err := server.New(ctx, server.Options{Config: c, Drivers: drivers, Logger: log, DataURI: data, ControlURI: control})
-	if err != nil {
-		return unusable, err
-	}
-	if err := greet(p.Stderr, c, listener.Addr(), data, control, s.Adopted()); err != nil {
-		return failed, errors.Join(err, s.Close())
-	}
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, os.Interrupt)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal has its usual effect: the end
-	if err := errors.Join(s.Serve(ctx, listener), s.Close()); err != nil {
-		return failed, err
-	}
-	_, err = fmt.Fprintln(p.Stderr, "stopped")
-	return ok, err
-}
-
-func listen(ctx context.Context, c *config.Config) (net.Listener, error) {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Address())
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("%s is in use by another program: name another address with --listen", c.Address())
-	}
-	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", c.Address(), err)
-	}
-	tl, err := withTLS(l, c)
-	if err != nil {
-		return nil, errors.Join(err, l.Close())
-	}
-	return tl, nil
-}
-
-// greet says what runs where, and how to try it.
-func greet(w io.Writer, c *config.Config, addr net.Addr, data, control string, adopted int) error {
-	scheme := "http"
-	if c.Marconi.TLSCert != "" {
-		scheme = "https"
-	}
-	base := scheme + "://" + addr.String()
-	var paths []string
-	for _, v := range c.EnabledVersions() {
-		paths = append(paths, base+"/v"+v)
-	}
-	if len(paths) == 0 {
-		paths = []string{"none: enable_deprecated_api_versions is empty"}
-	}
-	path := "/v1"
-	if slices.Contains(c.EnabledVersions(), "1.1") {
-		path = "/v1.1"
-	}
-	lines := []string{
-		"marconi-server " + version(),
-		"messages in " + config.Redact(data),
-		"queues in   " + config.Redact(control) + adoption(adopted),
-		"API on      " + strings.Join(paths, " and "),
-		"try         curl -i -X PUT " + base + path + "/queues/demo -H 'Client-ID: 3381af92-2b9e-11e3-b191-71861300734c' -H 'X-Project-ID: demo'",
-	}
-	_, err := io.WriteString(w, strings.Join(lines, "\n")+"\n")
-	return err
-}
-
-func adoption(queues int) string {
-	if queues == 0 {
-		return ""
-	}
-	return fmt.Sprintf(" (%d queues adopted)", queues)
+	return serve(ctx, setup{drivers: drivers, process: p, sources: from, config: c})
 }
 
 // version is that of the module, and the commit it was built from.

@@ -19,7 +19,15 @@ import (
 	"github.com/marconi-mq/marconi/storage/drivers"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// childVariable makes the test's program the server itself, in a process of its own.
+const childVariable = "MARCONI_TEST_CHILD"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(childVariable) != "" {
+		os.Exit(Run(context.Background(), drivers.All(), Process{Args: os.Args[1:], Environ: os.Environ(), Stdout: os.Stdout, Stderr: os.Stderr}))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // A process is a run of the program in this process.
 type process struct {
@@ -68,6 +76,18 @@ func (p *process) base(t *testing.T) string {
 	}
 	t.Fatalf("the server does not start: %s", p.err.String())
 	return ""
+}
+
+// waitUp waits until the server has said its first lines.
+func (p *process) waitUp(t *testing.T) {
+	t.Helper()
+	for range 1000 {
+		if strings.Contains(p.err.String(), "curl ") {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("the server does not start: %s", p.err.String())
 }
 
 func write(t *testing.T, name, text string) string {

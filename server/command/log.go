@@ -9,19 +9,35 @@ import (
 	"github.com/marconi-mq/marconi/config"
 )
 
-// newLogger logs as the configuration says: to its file, or to w.
-func newLogger(c *config.Config, w io.Writer) (log *slog.Logger, closeLog func(), err error) {
-	closeLog = func() {}
+// A log is a logger whose level can be changed.
+type log struct {
+	*slog.Logger
+	level *slog.LevelVar
+	file  *os.File // nil: it is not the log's to close
+}
+
+// openLog logs as the configuration says: to its file, or to w.
+func openLog(c *config.Config, w io.Writer) (*log, error) {
+	l := &log{level: &slog.LevelVar{}}
+	l.level.Set(c.LogLevel())
 	if path := c.LogFile(); path != "" {
 		f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o640)
 		if err != nil {
-			return nil, nil, fmt.Errorf("open the log: %w", err)
+			return nil, fmt.Errorf("open the log: %w", err)
 		}
-		w, closeLog = f, func() { _ = f.Close() }
+		w, l.file = f, f
 	}
-	o := &slog.HandlerOptions{Level: c.LogLevel()}
+	o := &slog.HandlerOptions{Level: l.level}
 	if c.LogJSON() {
-		return slog.New(slog.NewJSONHandler(w, o)), closeLog, nil
+		l.Logger = slog.New(slog.NewJSONHandler(w, o))
+	} else {
+		l.Logger = slog.New(slog.NewTextHandler(w, o))
 	}
-	return slog.New(slog.NewTextHandler(w, o)), closeLog, nil
+	return l, nil
+}
+
+func (l *log) close() {
+	if l.file != nil {
+		_ = l.file.Close() // each line was written as it came
+	}
 }

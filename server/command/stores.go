@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 
 	"github.com/marconi-mq/marconi/config"
 )
@@ -42,14 +41,7 @@ func ownStore(environ []string) (string, error) {
 }
 
 func dataFolder(environ []string) (string, error) {
-	env := func(name string) string {
-		for _, e := range environ {
-			if value, found := strings.CutPrefix(e, name+"="); found {
-				return value
-			}
-		}
-		return ""
-	}
+	env := func(name string) string { return lookup(environ, name) }
 	home := env("HOME")
 	switch {
 	case filepath.IsAbs(env("XDG_DATA_HOME")):

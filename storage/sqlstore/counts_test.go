@@ -62,7 +62,11 @@ func TestCountsAreThoseOfRows(t *testing.T) {
 	var clock testClock
 	s := mustOpen(t, uriOf(filepath.Join(t.TempDir(), "marconi.db"))+"?synchronous=off", storage.Options{Now: clock.Now})
 	defer mustClose(t, s)
-	for round := range 10 {
+	rounds := 10
+	if raceEnabled {
+		rounds = 2
+	}
+	for round := range rounds {
 		var all sync.WaitGroup
 		for g := range 6 {
 			all.Go(func() {

@@ -35,8 +35,8 @@ type engine interface {
 
 // A work is a write to be run.
 type work struct {
-	// run may be called again, in a later transaction, if it answers errAgain: it has done a part, which stays done,
-	// and leaves the database to others in between.
+	// run may be called again: when the transaction was lost for another's sake, and with it what run did; and when it
+	// answers errAgain, which says that it has done a part, which stays done, and leaves the database to others in between.
 	run func(*tx) error
 	// bytes are about how much it writes beside a few numbers.
 	bytes int

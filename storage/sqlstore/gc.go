@@ -72,7 +72,7 @@ func jittered(d time.Duration) time.Duration {
 
 func (c *collector) report() {
 	if c.removed > 0 {
-		c.meter.Add("sqlite_collected_messages", float64(c.removed))
+		c.meter.Add("collected_messages", float64(c.removed))
 		c.removed = 0
 	}
 }

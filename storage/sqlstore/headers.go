@@ -22,8 +22,8 @@ type header struct {
 	gone  bool // dropped
 }
 
-// take gives n sequence numbers in a row, the first of which is returned. The writer gives them in the order of commits, so
-// that nothing ever appears below what a reader has seen (law L2).
+// take gives n sequence numbers in a row, the first of which is returned. The writer gives them in the order of its
+// commits, so that nothing ever appears below what a reader has seen (law L2).
 func (h *header) take(n int, now int64) (first int64) {
 	first = seqid.Next(h.last, now)
 	h.last = first + int64(n) - 1
@@ -36,16 +36,8 @@ type headers struct {
 	byRef map[marconi.QueueRef]*header
 	byID  map[int64]*header
 	dirty []*header
-	undo  []undo // of the operation under way
-	floor int64  // the highest seq of any queue that was dropped: queues made later begin above it
-	saved int64  // the floor that is in the database
-}
-
-// An undo is what a header was before an operation changed it.
-type undo struct {
-	h      *header
-	before header
-	known  bool // it was in the maps
+	floor int64 // the highest seq of any queue that was dropped: queues made later begin above it
+	saved int64 // the floor that is in the database
 }
 
 func newHeaders() *headers {
@@ -109,24 +101,22 @@ func (t *tx) madeHeader(ref marconi.QueueRef) (*header, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the queue's header: %w", err)
 	}
-	t.headers.undo = append(t.headers.undo, undo{h: h, before: *h})
+	t.changed = true
 	t.headers.keep(h)
 	return h, nil
 }
 
-// change is to be called before a header is changed.
+// change notes that a header is changed, so that the commit saves it.
 func (t *tx) change(h *header) {
-	hs := t.headers
-	hs.undo = append(hs.undo, undo{h: h, before: *h, known: true})
+	t.changed = true
 	if !h.dirty {
 		h.dirty = true
-		hs.dirty = append(hs.dirty, h)
+		t.headers.dirty = append(t.headers.dirty, h)
 	}
 }
 
 // drop removes a header. What its queue holds is nobody's from then on.
 func (t *tx) drop(h *header) error {
-	t.change(h)
 	h.gone = true
 	if _, err := t.exec(t.dropHeader, h.id); err != nil {
 		return fmt.Errorf("drop the queue's header: %w", err)
@@ -139,26 +129,6 @@ func (t *tx) drop(h *header) error {
 
 func (hs *headers) keep(h *header) {
 	hs.byRef[h.ref], hs.byID[h.id] = h, h
-}
-
-// begin makes what follows one operation, which can be rolled back alone.
-func (hs *headers) begin() { hs.undo = hs.undo[:0] }
-
-// rollback makes the headers what they were at begin.
-func (hs *headers) rollback() {
-	for i := len(hs.undo) - 1; i >= 0; i-- {
-		u := hs.undo[i]
-		*u.h = u.before
-		if u.known {
-			u.h.dirty = true // it stays in the list, where saving it does no harm
-			hs.keep(u.h)
-			continue
-		}
-		u.h.gone = true
-		delete(hs.byRef, u.h.ref)
-		delete(hs.byID, u.h.id)
-	}
-	hs.begin()
 }
 
 // save writes all that were changed, before a commit.
@@ -191,9 +161,9 @@ func (hs *headers) committed() {
 	}
 }
 
-// forget is to be called after a transaction that failed: what the rows hold now is read again.
+// forget is to be called after a transaction that was lost: what the rows hold now is read again.
 func (hs *headers) forget() {
 	clear(hs.byRef)
 	clear(hs.byID)
-	hs.dirty, hs.undo = nil, nil
+	hs.dirty = nil
 }

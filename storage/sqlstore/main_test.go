@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"bufio"
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -20,6 +21,12 @@ const childEnv = "SQLSTORE_TEST_CHILD"
 func TestMain(m *testing.M) {
 	if uri := os.Getenv(childEnv); uri != "" {
 		os.Exit(child(uri))
+	}
+	if raceEnabled {
+		// The race detector is after our goroutines, which every history tries alike.
+		if err := flag.Set("rapid.checks", "20"); err != nil {
+			panic(err)
+		}
 	}
 	goleak.VerifyTestMain(m)
 }

@@ -90,6 +90,7 @@ func (c *controlStore) SetMetadata(ctx context.Context, key marconi.QueueKey, m 
 func (c *controlStore) DeleteQueue(ctx context.Context, key marconi.QueueKey) (marconi.QueueRef, error) {
 	gone := marconi.QueueRef{QueueKey: key}
 	err := c.write(ctx, "delete a queue", func(t *tx) error {
+		t.changed = true
 		found, err := t.get(t.deleteQueue, []any{&gone.Incarnation}, string(key.Project), string(key.Name))
 		if err == nil && !found {
 			err = marconi.ErrNoQueue

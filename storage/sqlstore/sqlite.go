@@ -148,7 +148,7 @@ func (f *sqliteFile) configure(ctx context.Context, isNew bool) error {
 	return f.pragmas(ctx,
 		"synchronous = "+f.options.synchronous,
 		"foreign_keys = ON",
-		"temp_store = MEMORY", // what savepoints need to go back
+		"temp_store = MEMORY", // what a statement needs to go back
 		fmt.Sprintf("mmap_size = %d", f.options.mmap),
 		"cache_size = -16384",           // KiB
 		"wal_autocheckpoint = 1000",     // pages: at 4 MiB the writer pauses for 20 ms to bring them home

@@ -12,6 +12,8 @@ import (
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/marconi-mq/marconi"
 )
 
 // applicationID marks a database file as ours: "Mrcn", where the file(1) command and SQLite's tools look for such a mark.
@@ -84,8 +86,8 @@ func checkFolder(folder string) error {
 	return nil
 }
 
-// explainSQLite says what SQLite's error means to an operator. It stays an error of the store's own, which the broker
-// makes Unavailable.
+// explainSQLite says what SQLite's error means to an operator. But for a full disk it stays an error of the store's own,
+// which the broker makes Unavailable.
 func explainSQLite(path string, err error) error {
 	var e *sqlite.Error
 	if !errors.As(err, &e) {
@@ -94,7 +96,7 @@ func explainSQLite(path string, err error) error {
 	advice := ""
 	switch e.Code() & 0xff {
 	case sqlite3.SQLITE_FULL:
-		advice = "the disk is full: make room"
+		return fmt.Errorf("%s: the disk is full: make room: %w: %w", nameOf(path), marconi.ErrFull, err)
 	case sqlite3.SQLITE_IOERR:
 		advice = "the disk does not read or write"
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:

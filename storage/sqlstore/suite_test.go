@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/marconi-mq/marconi/storage"
 	"github.com/marconi-mq/marconi/storage/storagetest"
@@ -62,23 +61,29 @@ func TestData(t *testing.T) {
 	storagetest.Data(t, fileHarness(t, ""))
 }
 
-func TestDataInMemory(t *testing.T) {
-	storagetest.Data(t, memoryHarness())
-}
-
 func TestControl(t *testing.T) {
 	storagetest.Control(t, fileHarness(t, ""))
 }
 
-func TestControlInMemory(t *testing.T) {
-	storagetest.Control(t, memoryHarness())
-}
-
-func memoryHarness() storagetest.Harness {
+func memoryHarness(t *testing.T) storagetest.Harness {
+	if raceEnabled {
+		t.Skip("the goroutines are those of a store in a file, which is tried")
+	}
 	return storagetest.Harness{
 		Open: func(t testing.TB, o storage.Options) storage.Opened { return mustOpen(t, "sqlite://", o) },
 		Size: usedBytes,
 	}
 }
 
-var _ = time.Second
+func TestDataInMemory(t *testing.T) {
+	storagetest.Data(t, memoryHarness(t))
+}
+
+func TestControlInMemory(t *testing.T) {
+	storagetest.Control(t, memoryHarness(t))
+}
+
+// BenchmarkSuite are the benchmarks that all drivers share.
+func BenchmarkSuite(b *testing.B) {
+	storagetest.Benchmarks(b, fileHarness(b, ""))
+}

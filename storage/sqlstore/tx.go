@@ -19,6 +19,7 @@ type tx struct {
 	headers *headers
 	numbers *numbers
 	now     int64 // of the store, in milliseconds; one moment for all that the operation judges
+	changed bool  // anything: if the operation fails now, the transaction is lost
 	news    []*news
 }
 
@@ -39,8 +40,9 @@ func (n *numbers) load(t *tx) error {
 	return err
 }
 
-// A statement that has begun runs to its end: half a transaction is of no use to anybody.
+// exec runs a statement that changes something. What has begun runs to its end: half a transaction is of no use.
 func (t *tx) exec(query string, args ...any) (int64, error) {
+	t.changed = true
 	return t.stmts.exec(context.Background(), query, args...)
 }
 

@@ -1,0 +1,118 @@
+package ledger
+
+import (
+	"encoding/json"
+	"hash/crc32"
+	"strconv"
+	"time"
+)
+
+// A Body is what a message says of itself. On the wire it is a JSON object:
+//
+//	{"r":run,"p":producer,"q":queue,"n":number,"b":batch,"i":index,"k":size of batch,"t":intended ns,"x":checksum,"d":"filler"}
+//
+// The checksum covers the values of all other members, not their spelling: a service may write JSON anew, with its members
+// in another order or with blanks between them. It finds every error that lies within four bytes.
+type Body struct {
+	Run      string
+	Producer uint32
+	Queue    uint64 // of [QueueHash]
+	Number   uint32 // counts the producer's messages
+	Batch    uint32 // the number of the first message of its post
+	Index    int    // its place in the post
+	Size     int    // how many messages the post had
+	Intended time.Duration
+	Filler   []byte // a text that makes the body larger
+}
+
+// QueueHash is how a body names its queue.
+func QueueHash(project, queue string) uint64 {
+	// FNV-1a: the same in every process, for producers and consumers may be apart.
+	h := uint64(14695981039346656037)
+	for _, text := range [...]string{project, "\x00", queue} {
+		for i := range len(text) {
+			h = (h ^ uint64(text[i])) * 1099511628211
+		}
+	}
+	return h
+}
+
+// The largest parts of a body that the ledger has room for.
+const (
+	maxNumber = 1<<32 - 2
+	maxBatch  = 1<<16 - 1
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// Append appends the body as JSON.
+func (b Body) Append(dst []byte) []byte {
+	start := len(dst)
+	dst = b.appendHead(dst)
+	sum := b.checksum(dst[start:])
+	dst = append(dst, `"x":"`...)
+	dst = appendHex(dst, uint64(sum), 8)
+	dst = append(dst, `","d":`...)
+	dst = appendText(dst, b.Filler)
+	return append(dst, '}')
+}
+
+// Padded is the body with a filler that brings it to size bytes of JSON, if it isn't larger without one. The filler follows
+// from the producer and the number, and does not compress well.
+func (b Body) Padded(size int) Body {
+	var room [256]byte
+	b.Filler = nil
+	missing := size - len(b.Append(room[:0]))
+	if missing <= 0 {
+		return b
+	}
+	b.Filler = make([]byte, missing)
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	state := uint64(b.Producer)<<32 | uint64(b.Number) | 1<<63
+	for i := range b.Filler {
+		if i%8 == 0 { // xorshift64: one step is good for eight letters
+			state ^= state << 13
+			state ^= state >> 7
+			state ^= state << 17
+		}
+		b.Filler[i] = letters[state>>(i%8*8)&63]
+	}
+	return b
+}
+
+// appendHead appends all members before the checksum.
+func (b Body) appendHead(dst []byte) []byte {
+	dst = appendText(append(dst, `{"r":`...), []byte(b.Run))
+	dst = strconv.AppendUint(append(dst, `,"p":`...), uint64(b.Producer), 10)
+	dst = appendHex(append(dst, `,"q":"`...), b.Queue, 16)
+	dst = strconv.AppendUint(append(dst, `","n":`...), uint64(b.Number), 10)
+	dst = strconv.AppendUint(append(dst, `,"b":`...), uint64(b.Batch), 10)
+	dst = strconv.AppendInt(append(dst, `,"i":`...), int64(b.Index), 10)
+	dst = strconv.AppendInt(append(dst, `,"k":`...), int64(b.Size), 10)
+	dst = strconv.AppendInt(append(dst, `,"t":`...), int64(b.Intended), 10)
+	return append(dst, ',')
+}
+
+// checksum is that of the members before it, as appendHead spells them, and of the filler.
+func (b Body) checksum(head []byte) uint32 {
+	return crc32.Update(crc32.Checksum(head, castagnoli), castagnoli, b.Filler)
+}
+
+func appendHex(dst []byte, v uint64, digits int) []byte {
+	const hex = "0123456789abcdef"
+	for shift := 4 * (digits - 1); shift >= 0; shift -= 4 {
+		dst = append(dst, hex[v>>shift&15])
+	}
+	return dst
+}
+
+// appendText appends a JSON string.
+func appendText(dst, text []byte) []byte {
+	for _, c := range text {
+		if c < ' ' || c > '~' || c == '"' || c == '\\' {
+			quoted, _ := json.Marshal(string(text)) // a string has no error
+			return append(dst, quoted...)
+		}
+	}
+	return append(append(append(dst, '"'), text...), '"')
+}

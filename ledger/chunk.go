@@ -1,0 +1,90 @@
+package ledger
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+// chunkSize makes a chunk fill one of the allocator's classes, 4096 bytes, but for sixteen.
+const chunkSize = 67
+
+// A chunk holds a run of one producer's messages. Its lock is taken before those of claims, suspicions and the docket.
+type chunk struct {
+	mu      sync.Mutex // guards what follows
+	held    []holding
+	ids     []byte // of confirmed messages: slot, length, text
+	gone    uint8
+	records [chunkSize]record
+}
+
+// A holding is the last claim of a message that isn't known to be gone, whether that claim is over or not.
+type holding struct {
+	claim *Claim
+	lives time.Duration // the latest time up to which earlier claims may have made the message live
+	slot  uint8
+}
+
+// holding is the last claim of the message, or nil.
+func (c *chunk) holding(slot int) *holding {
+	for i := range c.held {
+		if int(c.held[i].slot) == slot {
+			return &c.held[i]
+		}
+	}
+	return nil
+}
+
+// hold notes that the claim has taken the message. Reports may come late: of two claims the later one counts.
+func (c *chunk) hold(slot int, claim *Claim) {
+	h := c.holding(slot)
+	switch {
+	case h == nil:
+		c.held = append(c.held, holding{claim: claim, slot: uint8(slot)})
+	case h.claim.call.Sent > claim.call.Answered:
+		h.lives = max(h.lives, claim.livesBy())
+	default:
+		h.lives = max(h.lives, h.claim.livesBy())
+		h.claim = claim
+	}
+}
+
+func (c *chunk) drop(slot int) {
+	c.held = slices.DeleteFunc(c.held, func(h holding) bool { return int(h.slot) == slot })
+	if len(c.held) == 0 {
+		c.held = nil
+	}
+}
+
+// leave notes that the message was gone when a call was answered that took it away.
+func (c *chunk) leave(slot int, answered time.Duration) {
+	r := &c.records[slot]
+	if r.gone() {
+		return
+	}
+	r.lag = spanOf(answered - r.going.time())
+	if h := c.holding(slot); h != nil && !h.claim.mayEndBy(answered) {
+		r.flags |= heldToEnd
+	}
+	c.drop(slot)
+	if c.gone++; c.gone == chunkSize {
+		c.ids = nil
+	}
+}
+
+// keepID keeps the ID of a message for as long as the chunk is not all gone.
+func (c *chunk) keepID(slot int, id string) {
+	if len(id) < 1<<8 {
+		c.ids = append(append(c.ids, byte(slot), byte(len(id))), id...)
+	}
+}
+
+// keptID is the ID of a message, or "".
+func (c *chunk) keptID(slot int) string {
+	for rest := c.ids; len(rest) > 0; rest = rest[2+int(rest[1]):] {
+		if int(rest[0]) == slot {
+			return string(rest[2 : 2+int(rest[1])])
+		}
+	}
+	return ""
+}

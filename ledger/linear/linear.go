@@ -1,0 +1,114 @@
+// Package linear checks the history of single claims: whether there is an order in which everything that was done to a
+// message can have happened, each operation at one moment between its sending and its answer.
+//
+// To the check a message is a register: absent, free, held by a claim until about a time, or deleted. The check sees more
+// than the ledger's intervals do, such as a delete that succeeded with another's claim, and takes much more time; it is
+// for short runs whose [ledger.Options] keep a history.
+package linear
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+	"github.com/marconi-mq/marconi/ledger"
+)
+
+// Options say how to check.
+type Options struct {
+	// Grain is the step of the store's clock: by so much sooner or later than its TTL a claim may end. 0: a millisecond.
+	Grain time.Duration
+	// Timeout bounds the search for an order for each message. 0: a second.
+	Timeout time.Duration
+}
+
+// A Result tells of which messages there is no order.
+type Result struct {
+	Messages  int        // how many were checked
+	Broken    []Offender // those without an order
+	Undecided []Offender // those for which the search took too long: too much of what happened to them is unsure
+}
+
+// OK reports whether there is an order for each message, or may be.
+func (r Result) OK() bool { return len(r.Broken) == 0 }
+
+// An Offender is a message and what was done to it, by the time of sending.
+type Offender struct {
+	Queue, Message string
+	Operations     []ledger.Operation
+}
+
+// CheckClaims checks a history, message by message.
+func CheckClaims(history []ledger.Operation, o Options) Result {
+	o.Grain = cmp.Or(o.Grain, time.Millisecond)
+	o.Timeout = cmp.Or(o.Timeout, time.Second)
+	model := claimModel(o.Grain)
+	parts := byMessage(history)
+	result := Result{Messages: len(parts)}
+	for _, part := range parts {
+		switch porcupine.CheckOperationsTimeout(model, calls(part.Operations), o.Timeout) {
+		case porcupine.Illegal:
+			result.Broken = append(result.Broken, part)
+		case porcupine.Unknown:
+			result.Undecided = append(result.Undecided, part)
+		}
+	}
+	return result
+}
+
+// byMessage divides a history. What may have been done to any message of a queue is in the part of each.
+func byMessage(history []ledger.Operation) []Offender {
+	parts := map[string]*Offender{}
+	any := map[string][]ledger.Operation{}
+	for i, op := range history {
+		if op.Any != "" {
+			op.Claim = fmt.Sprintf("unanswered-%d", i) // nobody knows it by its name
+			any[op.Any] = append(any[op.Any], op)
+			continue
+		}
+		part := parts[op.Message]
+		if part == nil {
+			part = &Offender{Queue: op.Queue, Message: op.Message}
+			parts[op.Message] = part
+		}
+		part.Operations = append(part.Operations, op)
+	}
+	all := make([]Offender, 0, len(parts))
+	for _, name := range slices.Sorted(maps.Keys(parts)) {
+		part := parts[name]
+		part.Operations = append(part.Operations, any[part.Queue]...)
+		slices.SortStableFunc(part.Operations, func(a, b ledger.Operation) int { return cmp.Compare(a.Sent, b.Sent) })
+		all = append(all, *part)
+	}
+	return all
+}
+
+func calls(operations []ledger.Operation) []porcupine.Operation {
+	all := make([]porcupine.Operation, len(operations))
+	for i, op := range operations {
+		all[i] = porcupine.Operation{ClientId: i, Input: op, Call: int64(op.Sent), Return: int64(op.Answered)}
+		if op.Outcome == ledger.Unsure {
+			all[i].Return = math.MaxInt64 // it may happen after all else, which is as good as not at all
+		}
+	}
+	return all
+}
+
+// String is the message and its operations, a line each.
+func (o Offender) String() string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "message %s of queue %s:", o.Message, o.Queue)
+	for _, op := range o.Operations {
+		answered := op.Answered.String()
+		if op.Outcome == ledger.Unsure {
+			answered = "…"
+		}
+		fmt.Fprintf(&text, "\n  %v to %s: %s %s %s", op.Sent, answered, op.Kind, op.Claim, op.Outcome)
+	}
+	return text.String()
+}

@@ -1,0 +1,118 @@
+package linear
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/marconi-mq/marconi/ledger"
+)
+
+// op is an operation from one second to another.
+func op(kind ledger.OperationKind, claim string, from, to int, outcome ledger.Outcome) ledger.Operation {
+	o := ledger.Operation{Kind: kind, Queue: "p/q", Message: "1", Claim: claim, Outcome: outcome}
+	o.Sent, o.Answered = time.Duration(from)*time.Second, time.Duration(to)*time.Second
+	if kind == ledger.OpPost {
+		o.TTL = 1000 * time.Second
+	}
+	return o
+}
+
+func done(kind ledger.OperationKind, claim string, from, to int) ledger.Operation {
+	return op(kind, claim, from, to, ledger.Confirmed)
+}
+
+// claimed is a claim, or its update, with a TTL of ten seconds.
+func claimed(kind ledger.OperationKind, claim string, from, to int, outcome ledger.Outcome) ledger.Operation {
+	o := op(kind, claim, from, to, outcome)
+	o.TTL = 10 * time.Second
+	return o
+}
+
+// anyClaim is a claim of whatever messages of the queue, whose answer never came.
+func anyClaim(from int) ledger.Operation {
+	o := claimed(ledger.OpClaim, "", from, 0, ledger.Unsure)
+	o.Message, o.Queue, o.Any = "", "", "p/q"
+	return o
+}
+
+func TestCheckClaims(t *testing.T) {
+	const (
+		post, claim, pop, show      = ledger.OpPost, ledger.OpClaim, ledger.OpPop, ledger.OpShow
+		update, release, del, purge = ledger.OpUpdate, ledger.OpRelease, ledger.OpDelete, ledger.OpDeleteAnyway
+		confirmed, refused, unsure  = ledger.Confirmed, ledger.Refused, ledger.Unsure
+	)
+	posted := done(post, "", 0, 1)
+	held := claimed(claim, "a", 2, 3, confirmed)
+	for _, test := range []struct {
+		name     string
+		possible bool
+		history  []ledger.Operation
+	}{
+		{"posted, claimed, deleted", true, []ledger.Operation{posted, held, done(del, "a", 4, 5)}},
+		{"claimed before it is posted", false, []ledger.Operation{held, done(post, "", 4, 5)}},
+		{"claimed while it is posted", true, []ledger.Operation{held, done(post, "", 1, 5)}},
+		{"shown though refused", false, []ledger.Operation{op(post, "", 0, 1, refused), done(show, "", 2, 3)}},
+		{"shown though its post is unsure", true, []ledger.Operation{op(post, "", 0, 0, unsure), done(show, "", 2, 3)}},
+		{"never seen of an unsure post", true, []ledger.Operation{op(post, "", 0, 0, unsure)}},
+
+		{"claimed twice at once", false, []ledger.Operation{posted, held, claimed(claim, "b", 4, 5, confirmed)}},
+		{"claimed twice, one after the other's end", true, []ledger.Operation{posted, held, claimed(claim, "b", 13, 14, confirmed)}},
+		{"claimed twice, the end in doubt", true, []ledger.Operation{posted, held, claimed(claim, "b", 10, 12, confirmed)}},
+		{"claimed twice after a release", true, []ledger.Operation{posted, held, done(release, "a", 4, 5), claimed(claim, "b", 4, 5, confirmed)}},
+		{"claimed twice after another's release", false, []ledger.Operation{posted, held, done(release, "c", 4, 5), claimed(claim, "b", 6, 7, confirmed)}},
+		{"claimed twice, the release unsure", true, []ledger.Operation{posted, held, op(release, "a", 4, 0, unsure), claimed(claim, "b", 6, 7, confirmed)}},
+		{"claimed by nobody knows whom", true, []ledger.Operation{posted, anyClaim(0), claimed(claim, "b", 6, 7, confirmed), claimed(claim, "c", 20, 21, confirmed)}},
+		{"popped under a claim", false, []ledger.Operation{posted, held, done(pop, "", 4, 5)}},
+		{"popped twice", false, []ledger.Operation{posted, done(pop, "", 2, 9), done(pop, "", 3, 8)}},
+
+		{"updated in time", true, []ledger.Operation{posted, held, claimed(update, "a", 11, 11, confirmed), done(del, "a", 20, 20)}},
+		{"updated, and claimed by another", false, []ledger.Operation{posted, held, claimed(update, "a", 11, 11, confirmed), claimed(claim, "b", 14, 15, confirmed)}},
+		{"updated too late", false, []ledger.Operation{posted, held, claimed(update, "a", 14, 15, confirmed)}},
+		{"updated after a release", false, []ledger.Operation{posted, held, done(release, "a", 4, 5), claimed(update, "a", 6, 7, confirmed)}},
+		{"updated after its delete", true, []ledger.Operation{posted, held, done(del, "a", 4, 5), claimed(update, "a", 6, 7, confirmed)}},
+		{"an update refused though the claim is live", false, []ledger.Operation{posted, held, claimed(update, "a", 6, 7, refused)}},
+		{"an update refused as the claim ends", true, []ledger.Operation{posted, held, claimed(update, "a", 11, 13, refused)}},
+		{"an unsure update makes the end unsure", true, []ledger.Operation{posted, held, claimed(update, "a", 4, 0, unsure), done(del, "a", 90, 91)}},
+
+		{"deleted with another's claim", false, []ledger.Operation{posted, held, done(del, "b", 4, 5)}},
+		{"deleted without the claim", false, []ledger.Operation{posted, held, done(del, "", 4, 5)}},
+		{"deleted without the claim, which may have ended", true, []ledger.Operation{posted, held, done(del, "", 11, 12)}},
+		{"deleted with a claim that is over", false, []ledger.Operation{posted, held, done(del, "a", 14, 15)}},
+		{"deleted with a claim that is over, when it had ended itself", true, []ledger.Operation{posted, held, done(del, "a", 1000, 1001)}},
+		{"deleted free", true, []ledger.Operation{posted, done(del, "", 4, 5), done(del, "", 6, 7)}},
+		{"deleted free with a claim", false, []ledger.Operation{posted, done(del, "a", 4, 5)}},
+		{"a delete refused to the holder", false, []ledger.Operation{posted, held, op(del, "a", 4, 5, refused)}},
+		{"a delete refused to another", true, []ledger.Operation{posted, held, op(del, "b", 4, 5, refused)}},
+		{"a delete refused though it is free", false, []ledger.Operation{posted, op(del, "", 4, 5, refused)}},
+		{"shown after its delete", false, []ledger.Operation{posted, held, done(del, "a", 4, 5), done(show, "", 6, 7)}},
+		{"shown during its delete", true, []ledger.Operation{posted, held, done(del, "a", 4, 6), done(show, "", 5, 7)}},
+		{"shown after an unsure delete", true, []ledger.Operation{posted, held, op(del, "a", 4, 0, unsure), done(show, "", 60, 70)}},
+		{"deleted anyway", true, []ledger.Operation{posted, held, done(purge, "", 4, 5)}},
+		{"deleted anyway, and claimed", false, []ledger.Operation{posted, held, done(purge, "", 4, 5), claimed(claim, "b", 14, 15, confirmed)}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := CheckClaims(test.history, Options{})
+			if got.OK() != test.possible || got.Messages != 1 || len(got.Undecided) > 0 {
+				t.Errorf("CheckClaims(…) = %+v, want OK() = %v", got, test.possible)
+			}
+			for _, broken := range got.Broken {
+				if lines := strings.Count(broken.String(), "\n"); lines != len(test.history) || broken.Message != "1" || broken.Queue != "p/q" {
+					t.Errorf("the offender is\n%v\nwant one line for each of %d operations", broken, len(test.history))
+				}
+			}
+		})
+	}
+}
+
+func TestCheckClaimsGivesUp(t *testing.T) {
+	history := []ledger.Operation{done(ledger.OpPost, "", 0, 1)}
+	for range 40 {
+		history = append(history, anyClaim(2))
+	}
+	history = append(history, done(ledger.OpDelete, "nobody", 3, 4))
+	got := CheckClaims(history, Options{Timeout: time.Millisecond})
+	if !got.OK() || len(got.Undecided) != 1 {
+		t.Errorf("CheckClaims of too much that is unsure = %+v, want it undecided", got)
+	}
+}

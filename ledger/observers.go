@@ -1,0 +1,203 @@
+package ledger
+
+import (
+	"sync"
+	"time"
+)
+
+// An Observer lists a queue page by page, from its beginning on, each page behind the one before. Another listing from the
+// beginning is another observer.
+type Observer struct {
+	l       *Ledger
+	queue   *Queue
+	options Observing
+	how     string
+
+	mu    sync.Mutex // guards what follows
+	seen  map[uint32]numbers
+	last  map[uint32]uint32 // the highest number, by producer
+	batch openBatch
+}
+
+// Observing says what an observer's pages show.
+type Observing struct {
+	Name    string // for the verdict
+	Claimed bool   // messages under a claim, too
+}
+
+// An openBatch is the post whose messages a listing showed last.
+type openBatch struct {
+	first       ref
+	size, shown int
+	highest     uint32 // number that was shown
+}
+
+// numbers are a set of them, a bit each.
+type numbers []uint64
+
+func (s numbers) has(n uint32) bool { return int(n/64) < len(s) && s[n/64]>>(n%64)&1 == 1 }
+
+// with adds a number.
+func (s numbers) with(n uint32) numbers {
+	if missing := int(n/64) + 1 - len(s); missing > 0 {
+		s = append(s, make([]uint64, missing)...)
+	}
+	s[n/64] |= 1 << (n % 64)
+	return s
+}
+
+// Observer adds an observer of the queue.
+func (l *Ledger) Observer(q *Queue, o Observing) *Observer {
+	return &Observer{l: l, queue: q, options: o, how: "list", seen: map[uint32]numbers{}, last: map[uint32]uint32{}}
+}
+
+// Page enters the messages of a page, in its order.
+func (o *Observer) Page(call Call, got []Seen) []Message {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	messages := make([]Message, len(got))
+	for i, m := range got {
+		s := showing{how: o.how, reader: o.options.Name, queue: o.queue, call: call, id: m.ID}
+		v := o.l.show(s, m.Body)
+		messages[i] = v.Message
+		o.l.history.add(Operation{Kind: OpShow}, v.Message, call)
+		if v.sound && !v.record.flags.has(moved) {
+			o.look(s, v)
+		}
+	}
+	return messages
+}
+
+// look judges the place at which a message was shown.
+func (o *Observer) look(s showing, v view) {
+	seen := o.seen[v.at.producer]
+	if seen.has(v.at.number) {
+		o.l.accuseAt(v.at, Duplicated, s.evidence("shown to it before"))
+		return
+	}
+	o.seen[v.at.producer] = seen.with(v.at.number)
+	if first := v.record.batch(v.at); o.batch.shown == 0 || first != o.batch.first {
+		o.closeBatch(s)
+		o.batch = openBatch{first: first, size: int(v.record.size)}
+	}
+	o.batch.shown++
+	if v.at.number < o.batch.highest {
+		o.behind(s, v, o.batch.highest)
+		return
+	}
+	o.batch.highest = v.at.number
+	o.follow(s, v)
+}
+
+// closeBatch suspects the post that was shown last, if a part of it is missing now that what comes behind it is shown.
+func (o *Observer) closeBatch(s showing) {
+	if o.batch.shown == o.batch.size {
+		return
+	}
+	first := o.batch.first
+	for i := range uint32(o.batch.size) {
+		missing := ref{first.producer, first.number + i}
+		if !o.seen[first.producer].has(missing.number) {
+			e := s.evidence("shown, and so a part of the post is missing before it")
+			o.l.suspect(missing, suspicion{class: Torn, call: s.call, claimed: o.options.Claimed, evidence: e})
+		}
+	}
+}
+
+// follow finds a message behind a later one of its producer, and suspects those that were passed by.
+func (o *Observer) follow(s showing, v view) {
+	last, any := o.last[v.at.producer]
+	if any && v.at.number < last {
+		o.behind(s, v, last)
+		return
+	}
+	o.last[v.at.producer] = v.at.number
+	if !o.l.options.NotFIFO {
+		o.passBy(s, v, last, any)
+	}
+}
+
+func (o *Observer) behind(s showing, v view, last uint32) {
+	switch {
+	case !o.l.inOrder(v.at, last):
+	case o.l.options.NotFIFO:
+		o.l.counts.reorder(last - v.at.number)
+	default:
+		o.l.suspect(v.at, suspicion{class: Reordered, call: s.call, firm: true, evidence: s.evidence("behind a later one")})
+	}
+}
+
+// passBy suspects the messages between the last one of the producer and this one, as far as they have to stand before it.
+func (o *Observer) passBy(s showing, v view, last uint32, any bool) {
+	before := uint32(0) // messages with lower numbers have to stand before this one
+	for n, r := v.at.number, v.record; ; {
+		if first := n - uint32(r.index); r.flags.has(after) && before == 0 {
+			before = first
+		}
+		if r.previous == 0 {
+			return
+		}
+		n -= r.previous
+		if any && n <= last {
+			return
+		}
+		at := ref{v.at.producer, n}
+		r = o.l.peek(at)
+		if n < before && !o.partly(r.batch(at), r.size) {
+			e := s.evidence("shown, and so passed by it")
+			o.l.suspect(at, suspicion{class: Missed, call: s.call, claimed: o.options.Claimed, evidence: e})
+		}
+	}
+}
+
+// partly reports whether some message of a post was shown: what is missing of it is torn, not missed.
+func (o *Observer) partly(first ref, size uint16) bool {
+	seen := o.seen[first.producer]
+	for i := range uint32(size) {
+		if seen.has(first.number + i) {
+			return true
+		}
+	}
+	return false
+}
+
+// A Drain is the listing of all that is left in a queue, at the end: with what is claimed, and whoever posted it. It is begun
+// when everything else has been answered or given up.
+type Drain struct {
+	observer *Observer
+}
+
+// Drain begins the drain of a queue.
+func (l *Ledger) Drain(q *Queue, sent time.Duration) *Drain {
+	o := l.Observer(q, Observing{Name: "drain", Claimed: true})
+	o.how = "drain"
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.drain.Sent = sent
+	return &Drain{o}
+}
+
+// Page enters the messages of a page, in its order.
+func (d *Drain) Page(call Call, got []Seen) []Message {
+	messages := d.observer.Page(call, got)
+	for _, m := range messages {
+		switch {
+		case m.stranger != nil:
+			d.observer.l.strangers.update(m.stranger, func(s *stranger) { s.leftover = true })
+		case !m.copy:
+			d.observer.l.with(m.at, func(_ *chunk, _ int, r *record) { r.flags |= leftover })
+		}
+	}
+	return messages
+}
+
+// Done says that the last page has been entered. Only then can a message be lost.
+func (d *Drain) Done(answered time.Duration) {
+	o := d.observer
+	o.mu.Lock()
+	o.closeBatch(showing{how: "drain", reader: o.options.Name, queue: o.queue, call: Call{answered, answered}})
+	o.mu.Unlock()
+	o.queue.mu.Lock()
+	defer o.queue.mu.Unlock()
+	o.queue.drain.Answered, o.queue.drained = answered, true
+}

@@ -1,0 +1,158 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/marconi-mq/marconi/config"
+	"github.com/marconi-mq/marconi/storage/observed"
+)
+
+// A gate stands before the API: it lets requests in as long as there is room for their bodies, and says of each that was
+// slow how much of its time was the store's.
+type gate struct {
+	api      http.Handler
+	log      *slog.Logger
+	refusals *refusals
+	slowFrom time.Duration // 0: nothing is slow
+
+	largestBody  int64 // that the API reads; of a larger one it keeps nothing
+	maxBodyBytes int64
+
+	running, waiting atomic.Int64 // requests
+	bodyBytes        atomic.Int64
+	slow             atomic.Int64 // requests so far
+}
+
+func newGate(c *config.Config, log *slog.Logger, r *refusals) *gate {
+	limits := c.Limits()
+	return &gate{
+		log:          log,
+		refusals:     r,
+		slowFrom:     c.Marconi.SlowRequestTime,
+		largestBody:  max(limits.MaxMessagesPostSize, limits.MaxQueueMetadata),
+		maxBodyBytes: c.Marconi.MaxBodyBytesInFlight,
+	}
+}
+
+// An exchange is a request and its answer, as far as the gate knows them.
+type exchange struct {
+	http.ResponseWriter
+	share  observed.Share
+	status int
+	waits  bool
+}
+
+// WriteHeader implements [http.ResponseWriter].
+func (x *exchange) WriteHeader(status int) {
+	x.status = status
+	x.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap is for [http.ResponseController].
+func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
+
+// ServeHTTP answers one request.
+func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	conn := connectionOf(r.Context())
+	if conn == nil { // another's listener
+		conn = &connection{}
+	}
+	if conn.extra {
+		w.Header().Set("Connection", "close")
+		refuse(w, crowded)
+		return
+	}
+	bytes := g.bytesOf(r)
+	if !g.take(bytes) {
+		g.refusals.note(tooManyBytes)
+		// Otherwise net/http would wait for the body before it sends the answer.
+		_ = http.NewResponseController(w).EnableFullDuplex()
+		refuse(w, overfull)
+		return
+	}
+	defer g.bodyBytes.Add(-bytes)
+	g.pass(conn, w, r)
+}
+
+// bytesOf is how much memory the body of a request may take.
+func (g *gate) bytesOf(r *http.Request) int64 {
+	if r.ContentLength <= 0 || r.ContentLength > g.largestBody {
+		return 0
+	}
+	return r.ContentLength
+}
+
+// take takes n bytes of the room for bodies. A request that is alone always gets them.
+func (g *gate) take(n int64) bool {
+	if all := g.bodyBytes.Add(n); n > 0 && all > g.maxBodyBytes && all > n {
+		g.bodyBytes.Add(-n)
+		return false
+	}
+	return true
+}
+
+func (g *gate) pass(conn *connection, w http.ResponseWriter, r *http.Request) {
+	x := &conn.exchange
+	x.ResponseWriter, x.status, x.waits = w, 0, asksToWait(r)
+	x.share.Reset()
+	under := &g.running
+	if x.waits {
+		under = &g.waiting
+	}
+	under.Add(1)
+	defer func() {
+		under.Add(-1)
+		x.ResponseWriter = nil // an idle connection need not hold it
+	}()
+	ctx := r.Context()
+	if conn.all == nil {
+		ctx = observed.WithShare(ctx, &x.share)
+		r = r.WithContext(ctx)
+	}
+	start := time.Now()
+	g.api.ServeHTTP(x, r)
+	g.report(ctx, x, r, time.Since(start))
+}
+
+// asksToWait reports whether a request may wait for messages. Whether it does is the API's to decide.
+func asksToWait(r *http.Request) bool {
+	for parameter := range strings.SplitSeq(r.URL.RawQuery, "&") {
+		if seconds, found := strings.CutPrefix(parameter, "wait="); found && seconds != "0" {
+			return true
+		}
+	}
+	return false
+}
+
+// report has a line in the log about a slow request. One that may have waited is judged by what it asked of the store.
+func (g *gate) report(ctx context.Context, x *exchange, r *http.Request, took time.Duration) {
+	if g.slowFrom <= 0 || took < g.slowFrom {
+		return
+	}
+	inStore, calls := x.share.Time()
+	if x.waits && inStore < g.slowFrom {
+		return
+	}
+	g.slow.Add(1)
+	attrs := []slog.Attr{
+		slog.String("method", r.Method),
+		slog.String("path", r.URL.Path),
+		slog.Int("status", x.status),
+		slog.Duration("duration", took),
+		slog.Duration("store", inStore),
+		slog.Int("store_calls", calls),
+	}
+	if calls > 0 {
+		op, longest := x.share.Slowest()
+		attrs = append(attrs, slog.String("slowest_call", op.Plane()+"."+op.Name()), slog.Duration("slowest_call_duration", longest))
+	}
+	attrs = append(attrs,
+		slog.String("request_id", x.Header().Get("X-Openstack-Request-Id")),
+		slog.String("project", r.Header.Get("X-Project-Id")))
+	g.log.LogAttrs(ctx, slog.LevelWarn, "slow request", attrs...)
+}
