@@ -208,7 +208,9 @@ func (d *dataStore) Claimed(ctx context.Context, ref marconi.QueueRef, id marcon
 }
 
 // onClaim calls f with a live claim; where there is none it does nothing and gives missing.
-func (d *dataStore) onClaim(ctx context.Context, what string, ref marconi.QueueRef, id marconi.ClaimID, missing error, f func(*tx, *header, hold) error) error {
+func (d *dataStore) onClaim(
+	ctx context.Context, what string, ref marconi.QueueRef, id marconi.ClaimID, missing error, f func(*tx, *header, hold) error,
+) error {
 	return d.write(ctx, what, func(t *tx) error {
 		q, err := t.header(ref)
 		if err != nil {

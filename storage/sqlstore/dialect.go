@@ -43,58 +43,77 @@ type work struct {
 }
 
 // statements are the texts of a dialect. A query for messages gives the columns that [scanMessage] reads, first. A
-// parameter named seqs is a JSON array of numbers. Where a read names a queue, its parameters begin with [keyOf]: project,
-// name, incarnation and the time.
+// parameter named seqs is a JSON array of numbers. Where a read names a queue, its parameters begin with key, which
+// [keyOf] makes: project, name, incarnation and the time.
 type statements struct {
-	// Reads. All see messages whose hold is over as free, whether or not a write has noticed yet.
-	listFree   string // key, after, client or null, limit: free messages of others than client
-	listAll    string // key, after, client or null, with claimed, with delayed, limit
-	getByID    string // key, seqs: live messages
-	oldest     string // key: one message
-	newest     string // key: one message
-	getClaim   string // key, claim: its messages, each with the claim's ttl and time of update
-	stats      string // key: counts of all and of claimed ones, then the oldest and the newest message without body
+	listStatements
+	countStatements
+	headerStatements
+	messageStatements
+	holdStatements
+	restStatements
+	controlStatements
+}
+
+// Reads of messages. All see those whose hold is over as free, whether or not a write has noticed yet.
+type listStatements struct {
+	listFree string // key, after, client or null, limit: free messages of others than client
+	listAll  string // key, after, client or null, with claimed, with delayed, limit
+	getByID  string // key, seqs: live messages
+	oldest   string // key: one message
+	newest   string // key: one message
+	getClaim string // key, claim: its messages, each with the claim's ttl and time of update
+}
+
+// Reads of what is to be counted or done.
+type countStatements struct {
+	stats      string // key: the oldest and the newest message without body, with the counts of all and of claimed ones
 	volume     string // time: counts of all and of claimed messages
 	queues     string // time: project, name and incarnation of queues that hold messages
 	nextEnd    string // key: whether a hold is over, and when the next one will be, or 0
-	anythingTo string // time: whether messages have expired or holds are over
-	queue      string // project, name: incarnation, metadata
-	listQueues string // project, after, limit: name, incarnation, metadata
-	freePages  string // how many pages of the file hold nothing, and how many there are
+	anythingTo string // time: whether there are expired messages or holds that are over
+	idle       string // last, limit: project, name, incarnation of queues with nothing in them and no post since
+	freePages  string // how many pages of the database hold nothing, and how many there are
+}
 
-	// Headers of queues. Each write knows them; see headers.go.
+// Headers of queues. Each write knows them; see headers.go.
+type headerStatements struct {
 	loadHeader string // project, name, incarnation: id, last, first, sealed, total, claimed
 	headerByID string // id: the same, and project, name, incarnation
 	makeHeader string // project, name, incarnation, last: id
 	saveHeader string // id, last, first, total, claimed
 	dropHeader string // id
-	idle       string // last, limit: project, name, incarnation of queues with nothing in them and no post since
+}
 
-	// Messages.
+// Messages, as writes find and change them.
+type messageStatements struct {
 	insertBody    string // id, body
 	insertMessage string // qid, seq, hold, ttl, created, expires, client, checksum, body
-	free          string // qid, from, time, most claims, limit, looked: messages from the oldest looked free rows on
-	spent         string // qid, from, time, least claims, below, limit: messages claimed so often
-	further       string // qid, from, looked: seq of the first free row behind so many
+	lastBody      string // highest id of a body
+	free          string // qid, from, time, most claims, limit, looked: free messages among the first so many rows
+	further       string // qid, from, looked: seq of the free row behind so many
+	spent         string // qid, from, time, least claims, below, limit: free messages claimed so often
 	held          string // qid, seqs, first, time: seq, expires, and hold, kind, name, end and number of what holds it
 	remove        string // qid, seqs
 	moveMessage   string // qid, seq, new qid, new seq, ttl or 0, time: makes it a new, free one
-	lastBody      string // highest id of a body
+}
 
-	// Holds.
+// Holds, and what they do to messages.
+type holdStatements struct {
 	insertHold string // id, qid, kind, name or null, ttl, updated, expires, n, first, seqs
-	hold       string // qid, name: id, kind, ttl, updated, expires, n, first, seqs
-	overHolds  string // qid, time, limit: the same, of those that are over
-	holdByID   string // id: the same, and qid
+	lastHold   string // highest id of a hold
+	hold       string // qid, name: a hold, all its columns
+	overHolds  string // qid, time, limit: those that are over
 	restart    string // id, ttl, updated, expires
-	lighten    string // id, n: holds n fewer
+	lighten    string // id, n: it holds n fewer
 	dropHold   string // id
 	take       string // qid, seqs, hold, claims more
 	extend     string // qid, seqs, hold, ttl, expires, before: of those that expire before
 	release    string // qid, seqs, hold
-	lastHold   string // highest id of a hold
+}
 
-	// What is left over.
+// What is left over.
+type restStatements struct {
 	expired       string // time, limit: qid and seq of messages
 	overQueue     string // time: qid of a hold that is over
 	addGarbage    string // qid, below
@@ -103,8 +122,12 @@ type statements struct {
 	holdsBelow    string // qid, below, limit
 	forgetGarbage string // qid
 	vacuum        string // gives a few free pages back to the system
+}
 
-	// The control plane, and what is known of the database as a whole.
+// The control plane, and what is known of the database as a whole.
+type controlStatements struct {
+	queue       string // project, name: incarnation, metadata
+	listQueues  string // project, after, limit: name, incarnation, metadata
 	createQueue string // project, name, incarnation, metadata, created: unless it is there
 	setMetadata string // project, name, metadata
 	deleteQueue string // project, name: incarnation

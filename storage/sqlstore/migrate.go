@@ -24,7 +24,8 @@ func (d dialect) migrate(ctx context.Context, db *sql.DB) error {
 		return fmt.Errorf("read the schema's version: %w", err)
 	}
 	if has > knows {
-		return fmt.Errorf("its schema has version %d, which a newer server made: this one knows up to version %d and has changed nothing; run the newer server", has, knows)
+		return fmt.Errorf("its schema has version %d, which a newer server made: this one knows up to version %d and has "+
+			"changed nothing; run the newer server", has, knows)
 	}
 	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("bring the schema from version %d to %d: %w", has, knows, err)

@@ -31,9 +31,7 @@ var parameter = regexp.MustCompile(`\?[0-9]+`)
 func TestPlans(t *testing.T) {
 	s := mustOpen(t, "sqlite://", storage.Options{})
 	defer mustClose(t, s)
-	texts := reflect.ValueOf(sqliteStatements())
-	for i := range texts.NumField() {
-		name, text := texts.Type().Field(i).Name, texts.Field(i).String()
+	for name, text := range textsOf(sqliteStatements()) {
 		if text == "" {
 			t.Errorf("statement %s is empty", name)
 			continue
@@ -46,6 +44,18 @@ func TestPlans(t *testing.T) {
 			}
 		}
 	}
+}
+
+// textsOf are the statements by their names.
+func textsOf(all statements) map[string]string {
+	texts := map[string]string{}
+	groups := reflect.ValueOf(all)
+	for _, group := range groups.Fields() {
+		for field, text := range group.Fields() {
+			texts[field.Name] = text.String()
+		}
+	}
+	return texts
 }
 
 func isExcused(name, step string) bool {

@@ -16,6 +16,12 @@ const theQueue = `q.project = ?1 AND q.name = ?2 AND q.incarnation = ?3`
 // An expired message is skipped by its row, a claimed one never met: messages_free does not have it.
 func sqliteStatements() statements {
 	return statements{
+		sqliteList(), sqliteCounts(), sqliteHeaders(), sqliteMessages(), sqliteHolds(), sqliteRest(), sqliteControl(),
+	}
+}
+
+func sqliteList() listStatements {
+	return listStatements{
 		listFree: `
 SELECT ` + freeColumns + ` FROM (
 	SELECT m.* FROM data_queues q CROSS JOIN messages m INDEXED BY messages_free
@@ -51,9 +57,13 @@ SELECT ` + messageColumns + `, h.ttl, h.updated
 FROM data_queues q CROSS JOIN holds h CROSS JOIN json_each(h.seqs) s CROSS JOIN messages m CROSS JOIN bodies b
 WHERE ` + theQueue + ` AND h.qid = q.id AND h.name = ?5 AND h.kind = 1 AND h.expires > ?4 AND h.first >= q.first_seq
 	AND m.qid = q.id AND m.seq = s.value AND m.hold = h.id AND m.expires > ?4 AND b.id = m.body`,
+	}
+}
 
-		// What has expired leaves the counters when it is collected. Until then it is counted here and taken off, up to a
-		// bound: thousands that expire at once may take the collector a second or two.
+func sqliteCounts() countStatements {
+	return countStatements{
+		// What has expired leaves the counters when it is collected. Until then it is counted here, in the index alone, and taken
+		// off, up to a bound that keeps a call to some ten milliseconds: what expires beyond it waits for the collector.
 		stats: `
 WITH s AS MATERIALIZED (
 	SELECT q.id, q.first_seq, q.n_total, q.n_claimed,
@@ -64,7 +74,7 @@ WITH s AS MATERIALIZED (
 	FROM data_queues q WHERE ` + theQueue + `),
 gone AS MATERIALIZED (
 	SELECT count(*) AS n, coalesce(sum(h.kind <> 3 AND h.expires > ?4), 0) AS held
-	FROM s CROSS JOIN (SELECT qid, seq FROM messages INDEXED BY messages_expires WHERE expires <= ?4 ORDER BY expires LIMIT 2000) e
+	FROM s CROSS JOIN (SELECT qid, seq FROM messages INDEXED BY messages_expires WHERE expires <= ?4 ORDER BY expires LIMIT 200000) e
 		CROSS JOIN messages m LEFT JOIN holds h ON h.id = m.hold
 	WHERE e.qid = s.id AND e.seq >= s.first_seq AND m.qid = e.qid AND m.seq = e.seq)
 SELECT m.seq, m.ttl, m.created, m.expires, m.client, m.claims, m.checksum,
@@ -99,78 +109,119 @@ FROM data_queues q WHERE ` + theQueue,
 SELECT EXISTS (SELECT 1 FROM messages INDEXED BY messages_expires WHERE expires <= ?1)
 	OR EXISTS (SELECT 1 FROM holds INDEXED BY holds_expires WHERE expires <= ?1)`,
 
-		queue:      `SELECT incarnation, metadata FROM queues WHERE project = ?1 AND name = ?2`,
-		listQueues: `SELECT name, incarnation, metadata FROM queues WHERE project = ?1 AND name > ?2 ORDER BY name LIMIT ?3`,
-		freePages:  `SELECT freelist_count, page_count FROM pragma_freelist_count, pragma_page_count`,
-
-		loadHeader: `
-SELECT id, last_seq, first_seq, sealed, n_total, n_claimed FROM data_queues
-WHERE project = ?1 AND name = ?2 AND incarnation = ?3`,
-		headerByID: `
-SELECT id, last_seq, first_seq, sealed, n_total, n_claimed, project, name, incarnation FROM data_queues WHERE id = ?1`,
-		makeHeader: `INSERT INTO data_queues (project, name, incarnation, last_seq) VALUES (?1, ?2, ?3, ?4) RETURNING id`,
-		saveHeader: `UPDATE data_queues SET last_seq = ?2, first_seq = ?3, n_total = ?4, n_claimed = ?5 WHERE id = ?1`,
-		dropHeader: `DELETE FROM data_queues WHERE id = ?1`,
 		idle: `
 SELECT project, name, incarnation FROM data_queues WHERE n_total = 0 AND last_seq < ?1 AND sealed = 0 LIMIT ?2`,
 
+		freePages: `SELECT freelist_count, page_count FROM pragma_freelist_count, pragma_page_count`,
+	}
+}
+
+func sqliteHeaders() headerStatements {
+	return headerStatements{
+		loadHeader: `
+SELECT id, last_seq, first_seq, sealed, n_total, n_claimed FROM data_queues
+WHERE project = ?1 AND name = ?2 AND incarnation = ?3`,
+
+		headerByID: `
+SELECT id, last_seq, first_seq, sealed, n_total, n_claimed, project, name, incarnation FROM data_queues WHERE id = ?1`,
+
+		makeHeader: `INSERT INTO data_queues (project, name, incarnation, last_seq) VALUES (?1, ?2, ?3, ?4) RETURNING id`,
+		saveHeader: `UPDATE data_queues SET last_seq = ?2, first_seq = ?3, n_total = ?4, n_claimed = ?5 WHERE id = ?1`,
+		dropHeader: `DELETE FROM data_queues WHERE id = ?1`,
+	}
+}
+
+func sqliteMessages() messageStatements {
+	return messageStatements{
 		insertBody: `INSERT INTO bodies (id, body) VALUES (?1, ?2)`,
+
 		insertMessage: `
 INSERT INTO messages (qid, seq, hold, ttl, created, expires, client, claims, checksum, body)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9)`,
+
+		lastBody: `SELECT coalesce(max(id), 0) FROM bodies`,
+
 		free: `
 SELECT ` + freeColumns + `
 FROM (SELECT * FROM messages INDEXED BY messages_free WHERE qid = ?1 AND hold = 0 AND seq >= ?2 ORDER BY seq LIMIT ?6) m CROSS JOIN bodies b
 WHERE m.expires > ?3 AND m.claims < ?4 AND b.id = m.body LIMIT ?5`,
+
+		further: `
+SELECT seq FROM messages INDEXED BY messages_free WHERE qid = ?1 AND hold = 0 AND seq >= ?2 ORDER BY seq LIMIT 1 OFFSET ?3`,
+
 		spent: `
 SELECT ` + freeColumns + `
 FROM messages m INDEXED BY messages_free CROSS JOIN bodies b
 WHERE m.qid = ?1 AND m.hold = 0 AND m.seq >= ?2 AND m.seq < ?5 AND m.expires > ?3 AND m.claims >= ?4 AND b.id = m.body
 ORDER BY m.seq LIMIT ?6`,
-		further: `
-SELECT seq FROM messages INDEXED BY messages_free WHERE qid = ?1 AND hold = 0 AND seq >= ?2 ORDER BY seq LIMIT 1 OFFSET ?3`,
+
 		held: `
 SELECT m.seq, m.expires, m.hold, coalesce(h.kind, 0), coalesce(h.name, ''), coalesce(h.expires, 0), coalesce(h.n, 0)
 FROM json_each(?2) s CROSS JOIN messages m LEFT JOIN holds h ON h.id = m.hold
 WHERE m.qid = ?1 AND m.seq = s.value AND m.seq >= ?3 AND m.expires > ?4`,
+
 		remove: `DELETE FROM messages WHERE qid = ?1 AND seq IN (SELECT value FROM json_each(?2))`,
+
 		moveMessage: `
 UPDATE messages SET qid = ?3, seq = ?4, hold = 0, claims = 0, created = ?6,
 	ttl = CASE ?5 WHEN 0 THEN ttl ELSE ?5 END, expires = ?6 + 1000 * CASE ?5 WHEN 0 THEN ttl ELSE ?5 END
 WHERE qid = ?1 AND seq = ?2`,
-		lastBody: `SELECT coalesce(max(id), 0) FROM bodies`,
+	}
+}
 
+func sqliteHolds() holdStatements {
+	return holdStatements{
 		insertHold: `
 INSERT INTO holds (id, qid, kind, name, ttl, updated, expires, n, first, seqs) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)`,
+
+		lastHold:  `SELECT coalesce(max(id), 0) FROM holds`,
 		hold:      `SELECT ` + holdColumns + ` FROM holds WHERE qid = ?1 AND name = ?2`,
 		overHolds: `SELECT ` + holdColumns + ` FROM holds INDEXED BY holds_due WHERE qid = ?1 AND expires <= ?2 ORDER BY expires LIMIT ?3`,
-		holdByID:  `SELECT ` + holdColumns + ` FROM holds WHERE id = ?1`,
 		restart:   `UPDATE holds SET ttl = ?2, updated = ?3, expires = ?4 WHERE id = ?1`,
 		lighten:   `UPDATE holds SET n = n - ?2 WHERE id = ?1`,
 		dropHold:  `DELETE FROM holds WHERE id = ?1`,
+
 		take: `
 UPDATE messages SET hold = ?3, claims = claims + ?4 WHERE qid = ?1 AND seq IN (SELECT value FROM json_each(?2))`,
+
 		extend: `
 UPDATE messages SET ttl = ?4, expires = ?5
 WHERE qid = ?1 AND seq IN (SELECT value FROM json_each(?2)) AND hold = ?3 AND expires < ?6`,
+
 		release: `
 UPDATE messages SET hold = 0 WHERE qid = ?1 AND seq IN (SELECT value FROM json_each(?2)) AND hold = ?3`,
-		lastHold: `SELECT coalesce(max(id), 0) FROM holds`,
+	}
+}
 
+func sqliteRest() restStatements {
+	return restStatements{
 		expired:   `SELECT m.qid, m.seq FROM messages m INDEXED BY messages_expires WHERE m.expires <= ?1 ORDER BY m.expires LIMIT ?2`,
 		overQueue: `SELECT qid FROM holds INDEXED BY holds_expires WHERE expires <= ?1 ORDER BY expires LIMIT 1`,
+
 		addGarbage: `
 INSERT INTO garbage (qid, below) VALUES (?1, ?2) ON CONFLICT (qid) DO UPDATE SET below = max(below, excluded.below)`,
+
 		garbage: `SELECT qid, below FROM garbage LIMIT 1`,
+
 		removeBelow: `
 DELETE FROM messages WHERE qid = ?1 AND seq IN (SELECT seq FROM messages WHERE qid = ?1 AND seq < ?2 ORDER BY seq LIMIT ?3)`,
+
 		holdsBelow: `
 DELETE FROM holds WHERE id IN (SELECT id FROM holds INDEXED BY holds_due WHERE qid = ?1 AND first < ?2 LIMIT ?3)`,
+
 		forgetGarbage: `DELETE FROM garbage WHERE qid = ?1`,
 		vacuum:        `PRAGMA incremental_vacuum(64)`,
+	}
+}
+
+func sqliteControl() controlStatements {
+	return controlStatements{
+		queue:      `SELECT incarnation, metadata FROM queues WHERE project = ?1 AND name = ?2`,
+		listQueues: `SELECT name, incarnation, metadata FROM queues WHERE project = ?1 AND name > ?2 ORDER BY name LIMIT ?3`,
 
 		createQueue: `
 INSERT INTO queues (project, name, incarnation, metadata, created) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING`,
+
 		setMetadata: `UPDATE queues SET metadata = ?3 WHERE project = ?1 AND name = ?2`,
 		deleteQueue: `DELETE FROM queues WHERE project = ?1 AND name = ?2 RETURNING incarnation`,
 		meta:        `SELECT value FROM meta WHERE key = ?1`,

@@ -38,7 +38,8 @@ func parseSQLiteURI(uri string) (sqlitePlace, error) {
 	}
 	host, path, _ := strings.Cut(rest[2:], "/")
 	if host != "" {
-		return sqlitePlace{}, fmt.Errorf("%q stands where a host would: a file has three slashes before a relative path (sqlite:///marconi.db), four before an absolute one (sqlite:////var/lib/marconi.db)", host)
+		return sqlitePlace{}, fmt.Errorf("%q stands where a host would: a file has three slashes before a relative path "+
+			"(sqlite:///marconi.db), four before an absolute one (sqlite:////var/lib/marconi.db)", host)
 	}
 	if strings.HasPrefix(path, "file:") {
 		return sqlitePlace{}, errors.New("SQLite's own file: URIs are not taken: write the path behind the third slash")

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -106,7 +105,6 @@ func (w *writer) run() {
 	defer close(w.ended)
 	var left []*op
 	for {
-		if zzYield { runtime.Gosched() }
 		batch := w.gather(left)
 		if len(batch) == 0 {
 			return
@@ -236,5 +234,3 @@ func (w *writer) answer(batch []*op, err error) (again []*op) {
 	}
 	return again
 }
-
-var zzYield bool
