@@ -215,7 +215,7 @@ func TestManyDeadLettersInTheWay(t *testing.T) {
 // TestMassExpiry claims and pops behind thousands of messages that have expired, and thousands whose claims are over.
 func TestMassExpiry(t *testing.T) {
 	var clock testClock
-	s := mustOpen(t, "sqlite://", storage.Options{Now: clock.Now})
+	s := mustOpen(t, uriOf(filepath.Join(t.TempDir(), "marconi.db"))+"?synchronous=off", storage.Options{Now: clock.Now})
 	defer mustClose(t, s)
 	postTTL(t, s, ref("q"), 10, 3*lookedRows)
 	postTTL(t, s, ref("q"), 100, 1500)
