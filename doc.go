@@ -15,6 +15,7 @@
 //	transport/                        HTTP, and what each API version says differently
 //	config/ server/ cmd/              a configuration, a server made of it, and the program around that
 //	client/                           the Go client
+//	ledger/                           the account of every message, for tests and load runs
 //
 // Pools, flavors, the catalogue and subscriptions will be files of their own here, each with its own store interface
 // beside [ControlStore].

@@ -107,7 +107,7 @@ func (c *connection) SetReadDeadline(t time.Time) error {
 
 // SetDeadline implements [net.Conn].
 func (c *connection) SetDeadline(t time.Time) error {
-	if err := c.Conn.SetWriteDeadline(t); err != nil {
+	if err := c.SetWriteDeadline(t); err != nil {
 		return err
 	}
 	return c.SetReadDeadline(t)

@@ -157,10 +157,10 @@ func TestAffordable(t *testing.T) {
 		t.Skipf("the process may have %d files open", files)
 	}
 	var log logBuffer
-	if got := affordable(100, newTextLogger(&log)); got != 100 || len(log.lines()) != 0 {
+	if got := affordable(t.Context(), 100, newTextLogger(&log)); got != 100 || len(log.lines()) != 0 {
 		t.Errorf("of 100 connections %d can be had, and the log is %v", got, log.lines())
 	}
-	if got := affordable(int(files), newTextLogger(&log)); got != files-spareFiles || len(log.lines("open files")) != 1 {
+	if got := affordable(t.Context(), int(files), newTextLogger(&log)); got != files-spareFiles || len(log.lines("open files")) != 1 {
 		t.Errorf("with %d files %d connections can be had, and the log is %v", files, got, log.lines())
 	}
 }

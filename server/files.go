@@ -14,14 +14,14 @@ const (
 
 // affordable is how many connections there may be: what is configured, or fewer if the process may not have as many
 // files open. Otherwise accepting would fail, and all clients wait, new and old.
-func affordable(configured int, log *slog.Logger) int64 {
+func affordable(ctx context.Context, configured int, log *slog.Logger) int64 {
 	most := int64(configured)
 	files := fileLimit()
 	if files == 0 || most <= files-spareFiles {
 		return most
 	}
 	afforded := max(files-spareFiles, fewestConnections)
-	log.LogAttrs(context.Background(), slog.LevelWarn, "fewer connections than configured, for want of open files",
+	log.LogAttrs(ctx, slog.LevelWarn, "fewer connections than configured, for want of open files",
 		slog.Int64("configured", most), slog.Int64("connections", afforded), slog.Int64("files", files))
 	return afforded
 }

@@ -11,5 +11,5 @@ func fileLimit() int64 {
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l) != nil {
 		return 0
 	}
-	return int64(min(uint64(l.Cur), 1<<40))
+	return int64(min(l.Cur, 1<<40)) // which is signed in some systems
 }

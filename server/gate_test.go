@@ -3,11 +3,13 @@ package server
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -56,17 +58,27 @@ func TestBodyBytes(t *testing.T) {
 // A slowStore takes its time for posts.
 type slowStore struct {
 	marconi.DataStore
-	post func()
+	before func(context.Context) error
 }
 
 func (s slowStore) Post(ctx context.Context, q marconi.QueueRef, p marconi.Post) ([]marconi.MessageID, error) {
-	s.post()
+	if err := s.before(ctx); err != nil {
+		return nil, err
+	}
 	return s.DataStore.Post(ctx, q, p)
 }
 
-func posting(post func()) func(*Options) {
+// beforePosts has the store do something before each post.
+func beforePosts(before func(context.Context) error) func(*Options) {
 	return func(o *Options) {
-		o.WrapData = func(d marconi.DataStore) marconi.DataStore { return slowStore{d, post} }
+		o.WrapData = func(d marconi.DataStore) marconi.DataStore { return slowStore{d, before} }
+	}
+}
+
+func sleeping(d time.Duration) func(context.Context) error {
+	return func(context.Context) error {
+		time.Sleep(d)
+		return nil
 	}
 }
 
@@ -74,7 +86,7 @@ func posting(post func()) func(*Options) {
 func TestOverload(t *testing.T) {
 	t.Parallel()
 	finish := make(chan struct{})
-	s := serve(t, posting(func() { <-finish }), configured(func(c *config.Config) {
+	s := serve(t, beforePosts(func(context.Context) error { <-finish; return nil }), configured(func(c *config.Config) {
 		c.Marconi.MaxRequests = 2
 		c.Marconi.LogLevel = "debug"
 	}))
@@ -126,6 +138,61 @@ func TestOverload(t *testing.T) {
 	}
 }
 
+// However many come at once, the store has no more to do than it may, and each client has an answer.
+func TestAStorm(t *testing.T) {
+	t.Parallel()
+	const clients, each, most = 64, 20, 8
+	var now, highest atomic.Int64
+	s := serve(t, configured(func(c *config.Config) { c.Marconi.MaxRequests = most }), beforePosts(func(context.Context) error {
+		n := now.Add(1)
+		defer now.Add(-1)
+		for old := highest.Load(); n > old && !highest.CompareAndSwap(old, n); {
+			old = highest.Load()
+		}
+		time.Sleep(2 * time.Millisecond)
+		return nil
+	}))
+	var posted, refused atomic.Int64
+	var all sync.WaitGroup
+	for range clients {
+		c := s.dial()
+		all.Go(func() {
+			for range each {
+				_, _ = fmt.Fprintf(c, "POST %s HTTP/1.1\r\n%sContent-Length: %d\r\n\r\n%s", messages, usual, len(onePost), onePost)
+				switch a, err := c.read(); {
+				case err != nil:
+					t.Error(err)
+					return
+				case a.status == 201:
+					posted.Add(1)
+				default:
+					wantRefusal(t, a)
+					refused.Add(1)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if posted.Load() < most || refused.Load() == 0 || posted.Load()+refused.Load() != clients*each || highest.Load() > most {
+		t.Errorf("%d posts were let in and %d refused of %d; the store had up to %d at once, and may have %d",
+			posted.Load(), refused.Load(), clients*each, highest.Load(), most)
+	}
+	if stats := s.dial().do("GET", "/v1.1/queues/q/stats", ""); !strings.Contains(stats.body, fmt.Sprintf(`"total":%d`, posted.Load())) {
+		t.Errorf("%d posts were confirmed, and the stats are %s", posted.Load(), stats.body)
+	}
+}
+
+// A store that hangs costs a client no more than the time that it has for a request.
+func TestAStoreThatHangs(t *testing.T) {
+	s := serve(t, configured(func(c *config.Config) { c.Marconi.RequestTimeout = 50 * time.Millisecond }),
+		beforePosts(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }))
+	start := time.Now()
+	wantRefusal(t, s.dial().do("POST", messages, onePost))
+	if took := time.Since(start); took < 50*time.Millisecond || took > 3*time.Second {
+		t.Errorf("answered after %v", took)
+	}
+}
+
 // A store that is full says so, and lets consumers work.
 func TestAFullStore(t *testing.T) {
 	s := serve(t, func(o *Options) { o.DataURI, o.ControlURI = "memory://?max_bytes=20000", "memory://?max_bytes=20000" })
@@ -155,7 +222,7 @@ var attribute = regexp.MustCompile(` (\w+)=("[^"]*"|\S+)`)
 // A slow request leaves a line that says how much of it was the store's; one that waits is not slow for that.
 func TestSlowRequests(t *testing.T) {
 	t.Parallel()
-	s := serve(t, posting(func() { time.Sleep(60 * time.Millisecond) }), configured(func(c *config.Config) {
+	s := serve(t, beforePosts(sleeping(60*time.Millisecond)), configured(func(c *config.Config) {
 		c.Marconi.SlowRequestTime = 50 * time.Millisecond
 	}))
 	c := s.dial()
@@ -193,7 +260,7 @@ func TestSlowRequests(t *testing.T) {
 
 // The handler works behind another's listener, too.
 func TestHandlerAlone(t *testing.T) {
-	s := serve(t, posting(func() { time.Sleep(10 * time.Millisecond) }), configured(func(c *config.Config) {
+	s := serve(t, beforePosts(sleeping(10*time.Millisecond)), configured(func(c *config.Config) {
 		c.Marconi.SlowRequestTime = time.Millisecond
 	}))
 	other := httptest.NewServer(s.server.Handler())
@@ -215,7 +282,7 @@ func TestAsksToWait(t *testing.T) {
 		"limit=2":             false,
 		"x=wait%3D5&limit=10": false,
 	} {
-		r := httptest.NewRequest("GET", "/v1.1/queues/q/messages?"+query, nil)
+		r := httptest.NewRequest(http.MethodGet, "/v1.1/queues/q/messages?"+query, nil)
 		if got := asksToWait(r); got != want {
 			t.Errorf("asksToWait(%q) = %v, want %v", query, got, want)
 		}

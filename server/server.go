@@ -75,7 +75,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{config: o.Config, log: o.Logger, stores: storage.NewRegistry(o.Drivers)}
-	if err := s.prepare(o); err != nil {
+	if err := s.prepare(ctx, o); err != nil {
 		return nil, err
 	}
 	if err := s.open(ctx, o); err != nil {
@@ -85,7 +85,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 }
 
 // prepare makes what needs no store.
-func (s *Server) prepare(o Options) (err error) {
+func (s *Server) prepare(ctx context.Context, o Options) (err error) {
 	c := o.Config.Marconi
 	if c.TLSCert != "" {
 		if s.certificate, err = newCertificate(c.TLSCert, c.TLSKey); err != nil {
@@ -93,7 +93,7 @@ func (s *Server) prepare(o Options) (err error) {
 		}
 	}
 	s.refusals = &refusals{log: o.Logger}
-	s.connections = newConnections(affordable(c.MaxConnections, o.Logger), s.refusals)
+	s.connections = newConnections(affordable(ctx, c.MaxConnections, o.Logger), s.refusals)
 	s.gate = newGate(o.Config, o.Logger, s.refusals)
 	watch := observed.Options{Slow: c.SlowRequestTime, Logger: o.Logger, MaxCalls: c.MaxRequests, OnRefusal: s.refusals.store}
 	if c.OpsListen != "" {

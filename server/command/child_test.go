@@ -204,7 +204,7 @@ func TestServiceManager(t *testing.T) {
 	}
 	p := start(t, []string{"NOTIFY_SOCKET=" + socket}, "--listen", "127.0.0.1:0", "--store", "memory://")
 	want("READY=1")
-	if res, err := http.Get(p.base(t) + "/v1/health"); err != nil || res.Body.Close() != nil || res.StatusCode != 204 {
+	if res, err := http.Get(p.base(t) + "/v1/health"); err != nil || res.Body.Close() != nil || res.StatusCode != http.StatusNoContent {
 		t.Errorf("when it says it is ready, it answers %v, %v", res, err)
 	}
 	p.stop()

@@ -15,18 +15,18 @@ type serviceManager struct {
 }
 
 // tell sends a state, such as READY=1. That it can't is no reason not to serve: the variable may be another program's.
-func (m serviceManager) tell(state string) {
+func (m serviceManager) tell(ctx context.Context, state string) {
 	if m.socket == "" {
 		return
 	}
-	if err := m.send(state); err != nil {
-		m.log.LogAttrs(context.Background(), slog.LevelWarn, "the service manager can't be told",
+	if err := m.send(ctx, state); err != nil {
+		m.log.LogAttrs(ctx, slog.LevelWarn, "the service manager can't be told",
 			slog.String("state", state), slog.Any("error", err))
 	}
 }
 
-func (m serviceManager) send(state string) error {
-	c, err := net.Dial("unixgram", m.socket)
+func (m serviceManager) send(ctx context.Context, state string) error {
+	c, err := new(net.Dialer).DialContext(ctx, "unixgram", m.socket)
 	if err != nil {
 		return err
 	}

@@ -66,7 +66,8 @@ func serve(ctx context.Context, s setup) (status int, err error) {
 func runAll(ctx context.Context, p Process, srv *server.Server, at listeners, r *reloader, hangUps <-chan os.Signal) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	longer, end := context.WithCancel(context.WithoutCancel(ctx)) // operators see how the server stops
+	always := context.WithoutCancel(ctx)
+	longer, end := context.WithCancel(always) // operators see how the server stops
 	defer end()
 
 	manager := serviceManager{lookup(p.Environ, "NOTIFY_SOCKET"), r.log}
@@ -77,9 +78,9 @@ func runAll(ctx context.Context, p Process, srv *server.Server, at listeners, r 
 	beside.Go(func() {
 		<-ctx.Done()
 		stop() // a second signal has its usual effect: the end
-		manager.tell("STOPPING=1")
+		manager.tell(always, "STOPPING=1")
 	})
-	manager.tell("READY=1")
+	manager.tell(always, "READY=1")
 	err := srv.Serve(ctx, at.api)
 	stop()
 	end()

@@ -13,7 +13,7 @@ type Share struct {
 	part
 }
 
-// Part is what a [Share] says.
+// A part is what a [Share] says.
 type part struct {
 	time    time.Duration
 	calls   int
