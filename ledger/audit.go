@@ -149,7 +149,7 @@ func (a *audit) judgeSuspects() {
 			torn[at] = true
 		}
 		if guilty {
-			a.docket.enter(accusation{class: x.class, at: at, evidence: []Evidence{x.evidence}})
+			a.docket.enter(accusation{class: x.class, at: at, evidence: x.evidence})
 		}
 	}
 }
@@ -169,10 +169,12 @@ func (a *audit) estranged(r *record) bool {
 	return false
 }
 
-// worst is the suspicion that a message is accused of, if one stands.
+// worst is the suspicion that a message is accused of, if one stands. What came late was passed by before, and what is torn
+// may have come late.
 func (a *audit) worst(all []suspicion, q queueState) (x suspicion, guilty bool) {
+	rank := map[Class]int{Missed: 1, Reordered: 2, Torn: 3, Overdue: 4, Duplicated: 5}
 	for _, s := range all {
-		if !s.explainedByUnsure(q) && (!guilty || s.class == Torn) {
+		if !s.explainedByUnsure(q) && rank[s.class] > rank[x.class] {
 			x, guilty = s, true
 		}
 	}

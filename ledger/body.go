@@ -95,7 +95,11 @@ func (b Body) appendHead(dst []byte) []byte {
 
 // checksum is that of the members before it, as appendHead spells them, and of the filler.
 func (b Body) checksum(head []byte) uint32 {
-	return crc32.Update(crc32.Checksum(head, castagnoli), castagnoli, b.Filler)
+	sum := ^uint32(0)
+	for _, c := range head { // crc32.Update is faster, but would take the head to the heap
+		sum = castagnoli[byte(sum)^c] ^ sum>>8
+	}
+	return crc32.Update(^sum, castagnoli, b.Filler)
 }
 
 func appendHex(dst []byte, v uint64, digits int) []byte {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"strings"
 	"time"
 )
 
@@ -18,15 +19,12 @@ var (
 //
 // It reads by hand what it wrote by hand: encoding/json takes ten times as long, on every delivery of a load run.
 func ParseBody(data []byte) (Body, error) {
-	p := parser{rest: data, whole: data}
+	p := parser{rest: data}
 	if !p.object() {
 		return Body{}, errNotBody
 	}
-	head := p.head
-	if !p.asWritten {
-		head = p.body.appendHead(nil)
-	}
-	if p.body.checksum(head) != p.sum {
+	var room [256]byte
+	if p.body.checksum(p.body.appendHead(room[:0])) != p.sum {
 		return Body{}, errChecksum
 	}
 	return p.body, nil
@@ -34,11 +32,9 @@ func ParseBody(data []byte) (Body, error) {
 
 // A parser reads a body. Its methods report whether it goes on.
 type parser struct {
-	rest, whole []byte
-	body        Body
-	sum         uint32
-	head        []byte // all before the checksum,
-	asWritten   bool   // if that is spelled as Append spells it
+	rest []byte
+	body Body
+	sum  uint32
 }
 
 // members are all that a body has, each a bit of the set of those that were read.
@@ -47,13 +43,11 @@ const members = "rpqnbiktxd"
 func (p *parser) object() bool {
 	read := 0
 	for open := byte('{'); p.next(open); open = ',' {
-		if head := p.whole[:len(p.whole)-len(p.rest)]; read == 1<<len(head8)-1 {
-		}
-		name, ok := p.text()
-		if !ok || len(name) != 1 || !p.next(':') {
+		name, ok := p.quoted(1)
+		if !ok || !p.next(':') {
 			return false
 		}
-		bit := 1 << max(bytes.IndexByte([]byte(members), name[0]), 0)
+		bit := 1 << max(strings.IndexByte(members, name[0]), 0)
 		if read&bit != 0 || !p.member(name[0]) {
 			return false
 		}
@@ -138,8 +132,8 @@ func (p *parser) number(most uint64) (n uint64, ok bool) {
 
 // hex reads a string of so many lower-case hexadecimal digits.
 func (p *parser) hex(digits int) (v uint64, ok bool) {
-	text, ok := p.text()
-	if !ok || len(text) != digits {
+	text, ok := p.quoted(digits)
+	if !ok {
 		return 0, false
 	}
 	for _, c := range text {
@@ -153,6 +147,16 @@ func (p *parser) hex(digits int) (v uint64, ok bool) {
 		}
 	}
 	return v, true
+}
+
+// quoted reads a string of n bytes that needs no escapes.
+func (p *parser) quoted(n int) ([]byte, bool) {
+	if !p.next('"') || len(p.rest) <= n || p.rest[n] != '"' {
+		return nil, false
+	}
+	text := p.rest[:n]
+	p.rest = p.rest[n+1:]
+	return text, true
 }
 
 // text reads a string; one without escapes stays where it is.

@@ -125,7 +125,7 @@ func (w *Worker) follow(s showing, v view) {
 	case w.l.options.NotFIFO:
 		w.l.counts.reorder(last.number - v.at.number)
 	default:
-		w.l.suspect(v.at, suspicion{class: Reordered, call: s.call, evidence: s.evidence("behind a later one")})
+		w.l.suspect(v.at, suspicion{class: Reordered, call: s.call, evidence: []Evidence{s.evidence("behind a later one")}})
 	}
 }
 

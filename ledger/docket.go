@@ -35,7 +35,7 @@ type Evidence struct {
 	Reader string `json:"reader,omitempty"`
 	ID     string `json:"id,omitempty"`
 	Claim  string `json:"claim,omitempty"`
-	Call   `json:"call"`
+	Call   `json:"call,omitzero"`
 }
 
 // An accusation is a fault that was found.

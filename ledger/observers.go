@@ -99,7 +99,7 @@ func (o *Observer) closeBatch(s showing) {
 		missing := ref{first.producer, first.number + i}
 		if !o.seen[first.producer].has(missing.number) {
 			e := s.evidence("shown, and so a part of the post is missing before it")
-			o.l.suspect(missing, suspicion{class: Torn, call: s.call, claimed: o.options.Claimed, evidence: e})
+			o.l.suspect(missing, suspicion{class: Torn, call: s.call, claimed: o.options.Claimed, evidence: []Evidence{e}})
 		}
 	}
 }
@@ -123,7 +123,7 @@ func (o *Observer) behind(s showing, v view, last uint32) {
 	case o.l.options.NotFIFO:
 		o.l.counts.reorder(last - v.at.number)
 	default:
-		o.l.suspect(v.at, suspicion{class: Reordered, call: s.call, firm: true, evidence: s.evidence("behind a later one")})
+		o.l.suspect(v.at, suspicion{class: Reordered, call: s.call, firm: true, evidence: []Evidence{s.evidence("behind a later one")}})
 	}
 }
 
@@ -145,7 +145,7 @@ func (o *Observer) passBy(s showing, v view, last uint32, any bool) {
 		r = o.l.peek(at)
 		if n < before && !o.partly(r.batch(at), r.size) {
 			e := s.evidence("shown, and so passed by it")
-			o.l.suspect(at, suspicion{class: Missed, call: s.call, claimed: o.options.Claimed, evidence: e})
+			o.l.suspect(at, suspicion{class: Missed, call: s.call, claimed: o.options.Claimed, evidence: []Evidence{e}})
 		}
 	}
 }

@@ -103,7 +103,7 @@ func (l *Ledger) deliver(c *chunk, slot int, at ref, s showing) bool {
 		l.take(c, slot, at, s)
 	}
 	if overdue { // not before the take is entered: only other ones could dispel it
-		l.suspects.add(r, at, suspicion{class: Overdue, call: s.call, evidence: s.evidence("it had ended before this was sent")})
+		l.suspects.add(r, at, suspicion{class: Overdue, call: s.call, evidence: []Evidence{s.evidence("it had ended before this was sent")}})
 	}
 	return !overdue
 }

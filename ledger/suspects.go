@@ -10,8 +10,8 @@ type suspicion struct {
 	class    Class
 	call     Call // the answer that made it suspect
 	claimed  bool // that showed claimed messages, too
-	firm     bool // nobody's taking it explains it; but there may turn out to be several of the message
-	evidence Evidence
+	firm     bool // nobody's taking it explains it; but a later report may show that it is a fault of another class
+	evidence []Evidence
 }
 
 // enoughSuspicions against one message: a listing that shows it again and again adds nothing.

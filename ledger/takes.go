@@ -33,13 +33,16 @@ func (l *Ledger) judgePair(r *record, at ref, other *Claim, s showing) {
 		l.counts.redeliver(s.call.Answered - other.freedFrom())
 	case s.claim != nil && s.call.Sent <= other.call.Answered && s.claim.mayEndBy(other.call.Answered):
 		l.counts.redeliver(other.call.Answered - s.claim.freedFrom())
+	case surelyTogether(r, other, s):
+		l.accuse(r, at, Overlapped, other.evidence("taken by this claim"), s.evidence("and taken by this"))
 	default:
-		class := Duplicated
-		if surelyTogether(r, other, s) {
-			class = Overlapped
-		}
-		l.accuse(r, at, class, other.evidence("taken by this claim"), s.evidence("and taken by this"))
+		l.double(r, at, other.evidence("taken by this claim"), s.evidence("and taken by this"))
 	}
+}
+
+// double suspects a message of being duplicated. It is resurrected, if what took it away first is still to be reported.
+func (l *Ledger) double(r *record, at ref, evidence ...Evidence) {
+	l.suspects.add(r, at, suspicion{class: Duplicated, firm: true, evidence: evidence})
 }
 
 // surelyTogether reports whether there was a moment at which the claim was live, and so was the other or the message was
@@ -63,7 +66,7 @@ func (l *Ledger) judgeLate(r *record, at ref, s showing) {
 	case s.call.Answered <= r.goingFrom():
 		l.accuse(r, at, Overlapped, s.evidence("taken by this while another claim held it"))
 	default:
-		l.accuse(r, at, Duplicated, s.evidence("taken by this, and taken away by another"))
+		l.double(r, at, s.evidence("taken by this, and taken away by another"))
 	}
 }
 

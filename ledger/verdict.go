@@ -212,7 +212,11 @@ func (o Offender) String() string {
 
 // String is the evidence in a line.
 func (e Evidence) String() string {
-	words := []string{fmt.Sprintf("%v to %v:", e.Sent, e.Answered), e.How, e.Reader, e.Claim, e.ID, e.What}
+	when := ""
+	if e.Call != (Call{}) {
+		when = fmt.Sprintf("%v to %v:", e.Sent, e.Answered)
+	}
+	words := []string{when, e.How, e.Reader, e.Claim, e.ID, e.What}
 	return strings.Join(slices.DeleteFunc(words, func(w string) bool { return w == "" }), " ")
 }
 

@@ -421,7 +421,7 @@ func (w *worker) remove(h *hand, i int) {
 				d.Unsure()
 			case allowed:
 				d.Confirmed(c.Answered)
-				if w.lies(revive) {
+				if w.store.lie == revive {
 					w.deleted = append(w.deleted, h.messages[i])
 				}
 			default:
