@@ -127,11 +127,12 @@ func startScripted(t *testing.T, options []apiscript.Option, uri string) apiscri
 	}
 }
 
-// configured reads a script's options as a server reads its file. Health reports are always made anew.
+// configured reads a script's options as a server reads its file. Health reports are always made anew, and no store is too slow: the
+// race detector slows some by a factor of twenty.
 func configured(t *testing.T, options []apiscript.Option) *config.Config {
 	t.Helper()
 	var file strings.Builder
-	fmt.Fprintf(&file, "[marconi]\nhealth_interval = 0\n")
+	fmt.Fprintf(&file, "[marconi]\nhealth_interval = 0\nrequest_timeout = 60\n")
 	for _, o := range options {
 		fmt.Fprintf(&file, "[%s]\n%s = %s\n", o.Section, o.Name, o.Value)
 	}
