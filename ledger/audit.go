@@ -160,7 +160,7 @@ func (a *audit) estranged(r *record) bool {
 		_, strange := a.strangers[r.id]
 		return strange
 	}
-	name := a.l.queueAt(r.queue).queueName
+	name := a.l.queueAt(r.queue).name
 	for _, s := range a.strangers {
 		if s.class == Corrupt && s.queue == name {
 			return true

@@ -109,10 +109,10 @@ func (w *Worker) took(s showing, got []Seen, o Operation) []Message {
 	return messages
 }
 
-// follow finds messages behind later ones of their producer. One that was taken before comes back in its old place, and
-// one that was hidden at first appears there: both are nothing to go by.
+// follow finds messages behind later ones of their producer. One that was hidden at first appears in its old place, and so
+// it is nothing to go by; one that was taken before does that, too, which explains it.
 func (w *Worker) follow(s showing, v view) {
-	if v.record.takes > 1 || v.record.flags.has(delayed|moved) {
+	if v.record.flags.has(delayed | moved) {
 		return
 	}
 	lane := laneName{s.queue.index, v.at.producer}

@@ -187,6 +187,14 @@ func TestOrder(t *testing.T) {
 	}
 }
 
+func TestOrderOfObserverIsNotExplainedByTakes(t *testing.T) {
+	d := newDesk(ledger.Options{})
+	a, b := d.post(1, 1), d.post(1, 2)
+	d.l.Observer(d.q, ledger.Observing{Claimed: true}).Page(at(3, 4), []ledger.Seen{show(b, 0), show(a, 0)})
+	d.claim("a", at(2.6, 5), showAll(a)...)
+	wantFaults(t, d.l.Verdict(), faults{ledger.Reordered: 1})
+}
+
 func TestOrderOfAnswersAtTheSameTime(t *testing.T) {
 	d := newDesk(ledger.Options{})
 	a, b := d.post(1, 1), d.post(1, 2)
@@ -231,6 +239,11 @@ func TestMissed(t *testing.T) {
 		{name: "deleted after", after: func(d *desk, a ledger.Post) { a.Message(0).Deleting(seconds(30), nil) }, fault: true},
 		{name: "claimed before", before: func(d *desk, a ledger.Post) { d.claim("x", at(4, 5), showAll(a)...) }},
 		{name: "claimed before, and said late", after: func(d *desk, a ledger.Post) { d.claim("x", at(4, 25), showAll(a)...) }},
+		{name: "claimed before, and perhaps still, and again after", before: func(d *desk, a ledger.Post) {
+			d.claim("x", at(4, 5), showAll(a)...)
+			d.claim("y", at(24, 25), showAll(a)...)
+		}},
+		{name: "claimed, but shown then, too, and said late", claimed: true, after: func(d *desk, a ledger.Post) { d.claim("x", at(4, 25), showAll(a)...) }, fault: true},
 		{name: "claimed after", after: func(d *desk, a ledger.Post) { d.claim("x", at(24, 25), showAll(a)...) }, fault: true},
 		{name: "claimed, but shown then, too", claimed: true, before: func(d *desk, a ledger.Post) { d.claim("x", at(4, 5), showAll(a)...) }, fault: true},
 		{name: "popped before, and said late", claimed: true, after: func(d *desk, a ledger.Post) { d.w.Popped(d.q, at(4, 25), showAll(a)) }},
@@ -363,6 +376,29 @@ func TestOverdue(t *testing.T) {
 	}
 }
 
+func TestOverdueAfterManyClaims(t *testing.T) {
+	long := func(d *desk, post ledger.Post) *ledger.Claim {
+		return d.w.Claimed(ledger.Claiming{Queue: d.q, ID: "a", TTL: 10 * time.Second, Grace: 20 * time.Second, Call: at(4, 5)}, showAll(post))
+	}
+	short := func(d *desk, post ledger.Post) *ledger.Claim {
+		return d.w.Claimed(ledger.Claiming{Queue: d.q, ID: "b", TTL: time.Second, Call: at(15, 16)}, showAll(post))
+	}
+	for name, claims := range map[string]func(d *desk, post ledger.Post){
+		"one after the other":   func(d *desk, post ledger.Post) { long(d, post); short(d, post) },
+		"the first said late":   func(d *desk, post ledger.Post) { short(d, post); long(d, post) },
+		"an update that may be": func(d *desk, post ledger.Post) { short(d, post).Updating(seconds(15.5), seconds(19), 0) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(ledger.Options{})
+			post := d.p.Post(ledger.Posting{Queue: d.q, Messages: 1, TTL: 5 * time.Second, Intended: seconds(1)})
+			post.Confirmed(ids(post), seconds(1.5))
+			claims(d, post)
+			d.w.Got(d.q, at(34, 35), showAll(post))
+			wantFaults(t, d.l.Verdict(), faults{})
+		})
+	}
+}
+
 func TestUpdates(t *testing.T) {
 	const again = 20 // a second claim, where the first would have ended at 12 and its updates end at 26
 	for _, test := range []struct {
@@ -417,6 +453,11 @@ func TestDeadLetters(t *testing.T) {
 	if !v.OK() || v.Deleted != 1 || v.Leftover != 2 || v.Expired != 2 {
 		t.Errorf("with dead letters: %s", v.Report())
 	}
+	late := d.p.Post(ledger.Posting{Queue: d.q, Messages: 1, TTL: 5 * time.Second, Intended: seconds(1)})
+	d.w.Got(letters, at(20, 21), []ledger.Seen{dead(late, 0)}) // lives anew there, under another ID
+	late.Confirmed(ids(late), seconds(1.5))
+	d.w.Got(letters, at(22, 23), []ledger.Seen{dead(late, 0)})
+	wantFaults(t, d.l.Verdict(), faults{})
 	d.w.Got(letters, at(1010, 1011), []ledger.Seen{dead(post, 1)})
 	wantFaults(t, d.l.Verdict(), faults{ledger.Resurrected: 1})
 }

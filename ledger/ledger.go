@@ -107,14 +107,14 @@ func (c *counts) reorder(distance uint32) {
 	}
 }
 
-type queueName struct{ project, name string }
+type queueName struct{ project, queue string }
 
 // A Queue is a queue of a project.
 type Queue struct {
 	l     *Ledger
 	index uint32
-	queueName
-	hash uint64
+	name  queueName
+	hash  uint64
 
 	mu sync.Mutex // guards what follows
 	queueState
@@ -139,7 +139,7 @@ func (l *Ledger) Queue(project, name string) *Queue {
 	q := l.byName[key]
 	if q == nil {
 		all := *l.queues.Load()
-		q = &Queue{l: l, index: uint32(len(all)), queueName: key, hash: QueueHash(project, name)}
+		q = &Queue{l: l, index: uint32(len(all)), name: key, hash: QueueHash(project, name)}
 		q.unsurePop, q.unsureClaim = never, never
 		all = append(all, q) // who has the shorter slice does not see what is behind it
 		l.queues.Store(&all)
@@ -158,7 +158,7 @@ func (q *Queue) DeadLetters(to *Queue, ttl time.Duration) {
 
 // PopUnsure says that a pop for at most limit messages was sent, and that its answer never came.
 func (q *Queue) PopUnsure(sent time.Duration, limit int) {
-	q.l.history.append(Operation{Kind: OpPop, Any: q.queueName.String(), Outcome: Unsure, Call: Call{sent, never}})
+	q.l.history.append(Operation{Kind: OpPop, Any: q.name.String(), Outcome: Unsure, Call: Call{sent, never}})
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.unsurePops += limit
@@ -167,7 +167,7 @@ func (q *Queue) PopUnsure(sent time.Duration, limit int) {
 
 // ClaimUnsure says that a claim was sent, and that its answer never came: messages may be under it.
 func (q *Queue) ClaimUnsure(sent, ttl time.Duration) {
-	q.l.history.append(Operation{Kind: OpClaim, Any: q.queueName.String(), TTL: ttl, Outcome: Unsure, Call: Call{sent, never}})
+	q.l.history.append(Operation{Kind: OpClaim, Any: q.name.String(), TTL: ttl, Outcome: Unsure, Call: Call{sent, never}})
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.unsureClaim = min(q.unsureClaim, sent)
@@ -179,7 +179,7 @@ func (q *Queue) state() queueState {
 	return q.queueState
 }
 
-func (n queueName) String() string { return n.project + "/" + n.name }
+func (n queueName) String() string { return n.project + "/" + n.queue }
 
 // queueAt is the queue of that index, which there must be.
 func (l *Ledger) queueAt(index uint32) *Queue { return (*l.queues.Load())[index] }

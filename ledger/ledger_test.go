@@ -203,6 +203,19 @@ func TestTwoTakes(t *testing.T) {
 	}
 }
 
+func TestThirdTake(t *testing.T) {
+	d := newDesk(ledger.Options{})
+	post := d.post(1, 0)
+	d.claim("b", at(20, 21), showAll(post)...)
+	d.claim("a", at(2, 3), showAll(post)...) // told late, and long over
+	d.claim("c", at(22, 23), showAll(post)...)
+	v := d.l.Verdict()
+	wantFaults(t, v, faults{ledger.Overlapped: 1})
+	if v.Redelivered.Count != 1 {
+		t.Errorf("redelivered %d times, want once", v.Redelivered.Count)
+	}
+}
+
 func twoTakes(first, second take, end ending, place int) ledger.Verdict {
 	d := newDesk(ledger.Options{})
 	post := d.post(1, 0)

@@ -58,7 +58,7 @@ func (l *Ledger) life(c *chunk, slot int, at ref, f Fate) Life {
 	r := &c.records[slot]
 	q := l.queueAt(r.queue)
 	return Life{
-		Project: q.project, Queue: q.name,
+		Project: q.name.project, Queue: q.name.queue,
 		Producer: at.producer, Number: at.number, Batch: r.batch(at).number,
 		Index: int(r.index), Size: int(r.size), ID: c.keptID(slot),
 		TTL: r.lifetime(), Intended: r.intended.time(), Posted: r.outcome(),

@@ -102,5 +102,5 @@ func (l *Ledger) leave(c *chunk, slot int, at ref, call Call) {
 // name is the message's queue and its number, for the history.
 func (m Message) name() (queue, number string) {
 	r := m.l.peek(m.at)
-	return m.l.queueAt(r.queue).queueName.String(), fmt.Sprintf("%d.%d", m.at.producer, m.at.number)
+	return m.l.queueAt(r.queue).name.String(), fmt.Sprintf("%d.%d", m.at.producer, m.at.number)
 }

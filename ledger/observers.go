@@ -128,6 +128,7 @@ func (o *Observer) behind(s showing, v view, last uint32) {
 }
 
 // passBy suspects the messages between the last one of the producer and this one, as far as they have to stand before it.
+// Those of a post that was shown in part are suspected of worse already.
 func (o *Observer) passBy(s showing, v view, last uint32, any bool) {
 	before := uint32(0) // messages with lower numbers have to stand before this one
 	for n, r := v.at.number, v.record; ; {
@@ -143,22 +144,11 @@ func (o *Observer) passBy(s showing, v view, last uint32, any bool) {
 		}
 		at := ref{v.at.producer, n}
 		r = o.l.peek(at)
-		if n < before && !o.partly(r.batch(at), r.size) {
+		if n < before {
 			e := s.evidence("shown, and so passed by it")
 			o.l.suspect(at, suspicion{class: Missed, call: s.call, claimed: o.options.Claimed, evidence: []Evidence{e}})
 		}
 	}
-}
-
-// partly reports whether some message of a post was shown: what is missing of it is torn, not missed.
-func (o *Observer) partly(first ref, size uint16) bool {
-	seen := o.seen[first.producer]
-	for i := range uint32(size) {
-		if seen.has(first.number + i) {
-			return true
-		}
-	}
-	return false
 }
 
 // A Drain is the listing of all that is left in a queue, at the end: with what is claimed, and whoever posted it. It is begun

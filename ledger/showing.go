@@ -64,7 +64,7 @@ func (l *Ledger) judge(c *chunk, slot int, m *Message, s showing) bool {
 	switch l.placed(r, s.queue) {
 	case misplaced:
 		l.appear(r)
-		l.accuse(r, m.at, Corrupt, s.evidence("shown in the queue "+s.queue.queueName.String()))
+		l.accuse(r, m.at, Corrupt, s.evidence("shown in the queue "+s.queue.name.String()))
 		if s.take && s.claim == nil {
 			r.flags |= popped
 			l.leave(c, slot, m.at, s.call)

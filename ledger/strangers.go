@@ -28,7 +28,7 @@ func (l *Ledger) strange(s showing, class Class, what string) view {
 	l.strangers.mu.Lock()
 	known := l.strangers.byID[key]
 	if known == nil {
-		known = &stranger{id: s.id, class: class, queue: s.queue.queueName, going: never}
+		known = &stranger{id: s.id, class: class, queue: s.queue.name, going: never}
 		l.strangers.byID[key] = known
 		l.docket.enter(accusation{class: class, stranger: known, evidence: []Evidence{s.evidence(what)}})
 	}

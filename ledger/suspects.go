@@ -33,9 +33,6 @@ func (l *Ledger) suspect(at ref, s suspicion) {
 }
 
 func (s *suspects) add(r *record, at ref, x suspicion) {
-	if r.flags.has(accused | blurred) {
-		return
-	}
 	r.flags |= suspected
 	s.mu.Lock()
 	defer s.mu.Unlock()

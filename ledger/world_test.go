@@ -22,7 +22,7 @@ type world struct {
 	queues []*place
 	actors []actor
 	late   []func() // what may be carried out after its caller has given up
-	claims int
+	claimed int // claims that were sent
 
 	atOnce  bool          // the call under way is all done in one step, so that there is no doubt when
 	deleted []*simMessage // and known to be
@@ -333,8 +333,8 @@ func (w *worker) take() {
 		w.pop(q, limit, sent)
 		return
 	}
-	w.world.claims++
-	id := fmt.Sprintf("claim-%d", w.world.claims)
+	w.claimed++
+	id := fmt.Sprintf("claim-%d", w.claimed)
 	ttl, grace := w.claimTTL(), time.Duration(w.draw(3))*time.Second
 	var got []*simMessage
 	w.flight = w.send(flight{

@@ -105,11 +105,12 @@ func (r *Registry) Open(ctx context.Context, uri string, o Options) (Opened, err
 	o = o.WithDefaults()
 	o.Open = r.Open
 
-	e := r.entry(o.Namespace + "\x00" + uri)
-	e.once.Do(func() { e.opened, e.err = driver(ctx, uri, o) })
-	if e.err != nil {
-		r.forget(o.Namespace+"\x00"+uri, e)
-	}
+	key := o.Namespace + "\x00" + uri
+	e := r.entry(key)
+	e.once.Do(func() {
+		e.opened, e.err = driver(ctx, uri, o)
+		r.keep(key, e)
+	})
 	return e.opened, e.err
 }
 
@@ -120,19 +121,20 @@ func (r *Registry) entry(key string) *entry {
 	if e == nil {
 		e = &entry{}
 		r.opened[key] = e
-		r.order = append(r.order, e)
 	}
 	return e
 }
 
-// forget lets a store that could not be opened be tried again.
-func (r *Registry) forget(key string, e *entry) {
+// keep puts a store in its place among those to be closed: behind the ones that it opened for itself. One that could not be
+// opened is forgotten, so that it can be tried again.
+func (r *Registry) keep(key string, e *entry) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.opened[key] == e {
+	if e.err != nil {
 		delete(r.opened, key)
-		r.order = slices.DeleteFunc(r.order, func(x *entry) bool { return x == e })
+		return
 	}
+	r.order = append(r.order, e)
 }
 
 // Close closes what was opened, last first: a store that others have put things into outlives them.

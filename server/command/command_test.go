@@ -289,3 +289,19 @@ func (b *lockedBuffer) String() string {
 	defer b.mu.Unlock()
 	return b.buf.String()
 }
+
+// The two planes may be in two stores, and each is where it was told to be.
+func TestControlStore(t *testing.T) {
+	dir := t.TempDir()
+	uri := func(name string) string { return "sqlite:///" + filepath.Join(dir, name) }
+	p := start(t, nil, "--listen", "127.0.0.1:0", "--store", uri("messages.db"), "--control-store", uri("queues.db"))
+	p.base(t)
+	if said := p.err.String(); !strings.Contains(said, "messages in "+uri("messages.db")) || !strings.Contains(said, "queues in   "+uri("queues.db")) {
+		t.Errorf("it says\n%s", said)
+	}
+	for _, name := range []string{"messages.db", "queues.db"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			t.Error(err)
+		}
+	}
+}
