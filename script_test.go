@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -192,7 +193,7 @@ func spellingRules(x apiscript.Exchange) error {
 func bodyRules(x apiscript.Exchange) error {
 	a := x.Answer
 	kind, typed := a.Header.Get("Content-Type")
-	if a.Status == 204 || len(a.Body) == 0 && x.Request.Method != "HEAD" {
+	if a.Status == 204 || len(a.Body) == 0 && x.Request.Method != http.MethodHead {
 		length, announced := a.Header.Get("Content-Length")
 		if typed || announced && length != "0" || a.Status == 204 && announced {
 			return fmt.Errorf("the answer has no body, but type %q and length %q", kind, length)
@@ -253,7 +254,7 @@ func errorRules(x apiscript.Exchange) error {
 
 func errorBodyRules(x apiscript.Exchange) error {
 	a := x.Answer
-	if x.Request.Method == "HEAD" {
+	if x.Request.Method == http.MethodHead {
 		return nil
 	}
 	path, _, _ := strings.Cut(x.Request.Target, "?")

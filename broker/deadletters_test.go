@@ -227,3 +227,16 @@ func FuzzAttributes(f *testing.F) {
 		}
 	})
 }
+
+// New metadata counts at once, also for what the broker remembers of the queue.
+func TestDeadLetterRulesThatAreTakenAway(t *testing.T) {
+	r := deadLetterRig(t, twoClaims)
+	r.post(t, jobs, 1)
+	r.tire(t, 2)
+	if err := r.SetMetadata(t.Context(), jobs, marconi.Metadata(`{}`)); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.claim(t, 1).Messages; len(got) != 1 {
+		t.Errorf("without the rules, the third claim gets %d messages", len(got))
+	}
+}

@@ -278,3 +278,72 @@ func TestDefaultDelay(t *testing.T) {
 		}
 	}
 }
+
+func TestDeletingAQueueDropsItsData(t *testing.T) {
+	r := newRig(t)
+	r.post(t, jobs, 3)
+	if err := r.DeleteQueue(t.Context(), jobs); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := r.data.Volume(t.Context()); err != nil || v.Total != 0 {
+		t.Errorf("the store still holds %+v, %v", v, err)
+	}
+}
+
+// brokenAdoption is a control store that can't make queues for a while.
+type brokenAdoption struct {
+	marconi.ControlStore
+	fails bool
+}
+
+func (s *brokenAdoption) AdoptQueue(ctx context.Context, q marconi.QueueRef) (bool, error) {
+	if s.fails {
+		return false, errors.New("disk full")
+	}
+	return s.ControlStore.AdoptQueue(ctx, q)
+}
+
+func TestAnAdoptionThatFailedIsStartedAnew(t *testing.T) {
+	r := newRig(t)
+	if _, err := Join(t.Context(), r.control, r.data, false); err != nil {
+		t.Fatal(err)
+	}
+	r.post(t, jobs, 1)
+	other := &brokenAdoption{ControlStore: openMemory(t, storage.Options{}).Control, fails: true}
+	if _, err := Join(t.Context(), other, r.data, true); err == nil {
+		t.Error("an adoption that failed says nothing")
+	}
+	other.fails = false
+	if n, err := Join(t.Context(), other, r.data, true); n != 1 || err != nil {
+		t.Errorf("the adoption afterwards: %d queues, %v", n, err)
+	}
+}
+
+// countedQueues is a control store that counts what it makes.
+type countedQueues struct {
+	marconi.ControlStore
+	made int
+}
+
+func (s *countedQueues) CreateQueue(ctx context.Context, key marconi.QueueKey, m marconi.Metadata) (marconi.Queue, bool, error) {
+	s.made++
+	return s.ControlStore.CreateQueue(ctx, key, m)
+}
+
+func TestHealthInterval(t *testing.T) {
+	for interval, runs := range map[time.Duration]int{0: 3, time.Hour: 1} {
+		counted := &countedQueues{}
+		r := newRig(t, func(c *Config) {
+			counted.ControlStore, c.Control = c.Control, counted
+			c.HealthInterval = interval
+		})
+		for range 3 {
+			if _, err := r.Health(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if counted.made != runs {
+			t.Errorf("interval %s: %d runs for 3 reports, want %d", interval, counted.made, runs)
+		}
+	}
+}

@@ -180,3 +180,35 @@ func TestWaitRange(t *testing.T) {
 		}
 	}
 }
+
+// lateStore gets a message just after the first look at it.
+type lateStore struct {
+	marconi.DataStore
+	looked bool
+}
+
+func (s *lateStore) Pop(ctx context.Context, q marconi.QueueRef, limit int) ([]marconi.Message, error) {
+	m, err := s.DataStore.Pop(ctx, q, limit)
+	if !s.looked {
+		s.looked = true
+		post := marconi.Post{Messages: []marconi.NewMessage{{TTL: 60, Body: []byte("1")}}}
+		if _, err := s.DataStore.Post(ctx, q, post); err != nil {
+			return nil, err
+		}
+	}
+	return m, err
+}
+
+func TestNothingIsMissedBetweenLookAndWait(t *testing.T) {
+	opened := openMemory(t, storage.Options{})
+	b := New(Config{Control: opened.Control, Data: &lateStore{DataStore: opened.Data}})
+	defer b.Close()
+	if _, err := b.CreateQueue(t.Context(), jobs, nil); err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	m, err := b.PopMessages(t.Context(), Pop{Queue: jobs, Limit: 1, Wait: Some(20)})
+	if took := time.Since(start); err != nil || len(m) != 1 || took > atOnce {
+		t.Errorf("got %d messages, %v, after %s", len(m), err, took)
+	}
+}

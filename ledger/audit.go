@@ -13,22 +13,16 @@ type audit struct {
 	docket    *docket
 	suspects  map[ref][]suspicion
 	fates     map[Fate]int64
-	of        map[ref]Fate // the fates of those who are accused or suspected
-	pending   int64        // messages that appeared before their post had ended
+	lost      map[ref]bool
+	pending   int64 // messages that appeared before their post had ended
 	ids       []uint64
 }
 
 func (l *Ledger) newAudit() *audit {
 	a := &audit{l: l, strangers: l.strangers.snapshot(), docket: l.docket.copy(), suspects: l.suspects.copy()}
-	a.fates, a.of = map[Fate]int64{}, map[ref]Fate{}
+	a.fates, a.lost = map[Fate]int64{}, map[ref]bool{}
 	for _, q := range *l.queues.Load() {
 		a.queues = append(a.queues, q.state())
-	}
-	for _, x := range a.docket.first {
-		a.of[x.at] = FateNone
-	}
-	for at := range a.suspects {
-		a.of[at] = FateNone
 	}
 	return a
 }
@@ -47,14 +41,10 @@ func (a *audit) run() {
 func (a *audit) enter(at ref, r *record) {
 	f := a.fate(r)
 	a.fates[f]++
-	switch {
-	case f == FateLost:
-		a.of[at] = f
-		a.docket.enter(accusation{class: Lost, at: at, evidence: []Evidence{{What: "neither deleted, popped, expired nor left over"}}})
-	case len(a.of) > 0:
-		if _, wanted := a.of[at]; wanted {
-			a.of[at] = f
-		}
+	if f == FateLost {
+		a.lost[at] = true
+		e := Evidence{What: "neither deleted, popped, expired nor left over"}
+		a.docket.enter(accusation{class: Lost, at: at, evidence: []Evidence{e}})
 	}
 	if !r.flags.has(confirmed|refused|unsure) && r.flags.has(appeared) {
 		a.pending++
@@ -139,7 +129,7 @@ func (a *audit) judgeSuspects() {
 	torn := map[ref]bool{}
 	for _, at := range refs {
 		r := a.l.peek(at)
-		if r.flags.has(accused|blurred|refused) || a.of[at] == FateLost || a.estranged(&r) {
+		if r.flags.has(accused|blurred|refused) || a.lost[at] || a.estranged(&r) {
 			continue
 		}
 		x, guilty := a.worst(a.suspects[at], a.queues[r.queue])
@@ -209,7 +199,8 @@ func (a *audit) judgeIDs() {
 		}
 		twice[id]++
 		if n > 0 {
-			a.docket.enter(accusation{class: Corrupt, at: at, evidence: []Evidence{{What: "its ID was given to another message, too"}}})
+			e := Evidence{What: "its ID was given to another message, too"}
+			a.docket.enter(accusation{class: Corrupt, at: at, evidence: []Evidence{e}})
 		}
 	}
 }

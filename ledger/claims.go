@@ -40,6 +40,7 @@ type Claiming struct {
 type Claim struct {
 	l        *Ledger
 	id       string
+	worker   string
 	call     Call
 	messages []Message
 
@@ -63,7 +64,7 @@ type update struct {
 // Claimed enters the messages that a claim got, in the order of the answer. An answer without any makes no claim.
 func (w *Worker) Claimed(c Claiming, got []Seen) *Claim {
 	claim := &Claim{
-		l: w.l, id: c.ID, call: c.Call,
+		l: w.l, id: c.ID, worker: w.name, call: c.Call,
 		ends:      c.Sent + c.TTL - w.l.options.Grain,
 		lives:     c.Answered + c.TTL + c.Grace,
 		releasing: never, dropped: never, shortest: never,
@@ -116,9 +117,9 @@ func (w *Worker) follow(s showing, v view) {
 		return
 	}
 	lane := laneName{s.queue.index, v.at.producer}
-	last, any := w.last[lane]
+	last, found := w.last[lane]
 	switch {
-	case !any || v.at.number > last.number:
+	case !found || v.at.number > last.number:
 		w.last[lane] = sight{v.at.number, s.call}
 	case last.call != s.call && s.call.Sent <= last.call.Answered: // at the same time
 	case !w.l.inOrder(v.at, last.number):

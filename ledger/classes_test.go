@@ -384,9 +384,12 @@ func TestOverdueAfterManyClaims(t *testing.T) {
 		return d.w.Claimed(ledger.Claiming{Queue: d.q, ID: "b", TTL: time.Second, Call: at(15, 16)}, showAll(post))
 	}
 	for name, claims := range map[string]func(d *desk, post ledger.Post){
-		"one after the other":   func(d *desk, post ledger.Post) { long(d, post); short(d, post) },
-		"the first said late":   func(d *desk, post ledger.Post) { short(d, post); long(d, post) },
-		"an update that may be": func(d *desk, post ledger.Post) { short(d, post).Updating(seconds(15.5), seconds(19), 0) },
+		"one after the other": func(d *desk, post ledger.Post) { long(d, post); short(d, post) },
+		"the first said late": func(d *desk, post ledger.Post) { short(d, post); long(d, post) },
+		"an update that may be": func(d *desk, post ledger.Post) {
+			c := d.w.Claimed(ledger.Claiming{Queue: d.q, ID: "c", TTL: time.Second, Call: at(4, 5)}, showAll(post))
+			c.Updating(seconds(4.5), seconds(19), 0)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDesk(ledger.Options{})

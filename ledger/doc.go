@@ -54,6 +54,7 @@
 //
 // # Cost
 //
-// A message takes 61 bytes, an observer a bit for each, a message in hand 24 bytes more, and its ID is kept until it is gone
-// ([Options].ForgetIDs). An event takes about 100 ns. There is one lock for 67 messages.
+// A message takes 61 bytes, an observer a bit for each. A claim takes about 200 and 60 for each message while it
+// has any that aren't gone; IDs are kept as long ([Options].ForgetIDs). One core enters more than a million events a second, and
+// reads the bodies meanwhile; a million messages are judged in half a second. There is a lock for every 67 messages.
 package ledger

@@ -95,7 +95,8 @@ func (l *Ledger) leave(c *chunk, slot int, at ref, call Call) {
 	r.sendAway(call.Sent)
 	c.leave(slot, call.Answered)
 	if r.last.time() > r.goneBy() {
-		l.accuse(r, at, Resurrected, Evidence{What: "it had been gone before a request was sent that showed it", Call: Call{r.last.time(), call.Answered}})
+		e := Evidence{What: "it had been gone before a request was sent that showed it", Call: Call{r.last.time(), call.Answered}}
+		l.accuse(r, at, Resurrected, e)
 	}
 }
 

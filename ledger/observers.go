@@ -106,14 +106,14 @@ func (o *Observer) closeBatch(s showing) {
 
 // follow finds a message behind a later one of its producer, and suspects those that were passed by.
 func (o *Observer) follow(s showing, v view) {
-	last, any := o.last[v.at.producer]
-	if any && v.at.number < last {
+	last, found := o.last[v.at.producer]
+	if found && v.at.number < last {
 		o.behind(s, v, last)
 		return
 	}
 	o.last[v.at.producer] = v.at.number
 	if !o.l.options.NotFIFO {
-		o.passBy(s, v, last, any)
+		o.passBy(s, v, last, found)
 	}
 }
 
@@ -123,13 +123,14 @@ func (o *Observer) behind(s showing, v view, last uint32) {
 	case o.l.options.NotFIFO:
 		o.l.counts.reorder(last - v.at.number)
 	default:
-		o.l.suspect(v.at, suspicion{class: Reordered, call: s.call, firm: true, evidence: []Evidence{s.evidence("behind a later one")}})
+		e := s.evidence("behind a later one")
+		o.l.suspect(v.at, suspicion{class: Reordered, call: s.call, firm: true, evidence: []Evidence{e}})
 	}
 }
 
 // passBy suspects the messages between the last one of the producer and this one, as far as they have to stand before it.
 // Those of a post that was shown in part are suspected of worse already.
-func (o *Observer) passBy(s showing, v view, last uint32, any bool) {
+func (o *Observer) passBy(s showing, v view, last uint32, found bool) {
 	before := uint32(0) // messages with lower numbers have to stand before this one
 	for n, r := v.at.number, v.record; ; {
 		if first := n - uint32(r.index); r.flags.has(after) && before == 0 {
@@ -139,7 +140,7 @@ func (o *Observer) passBy(s showing, v view, last uint32, any bool) {
 			return
 		}
 		n -= r.previous
-		if any && n <= last {
+		if found && n <= last {
 			return
 		}
 		at := ref{v.at.producer, n}

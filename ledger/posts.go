@@ -174,7 +174,8 @@ func (p Post) Refused(answered time.Duration) {
 		r := &c.records[slot]
 		r.flags |= refused
 		if r.flags.has(appeared) {
-			l.accuse(r, p.Message(i).at, Phantom, Evidence{What: "its post was refused after it had been shown", Call: Call{r.last.time(), answered}})
+			e := Evidence{What: "its post was refused after it had been shown", Call: Call{r.last.time(), answered}}
+			l.accuse(r, p.Message(i).at, Phantom, e)
 		}
 	})
 }
@@ -220,6 +221,7 @@ func (l *Ledger) confirm(c *chunk, slot int, at ref, id string, answered time.Du
 	case r.id != h:
 		r.id = h
 		r.flags |= blurred
-		l.accuse(r, at, Phantom, Evidence{What: "posted under another ID than it had been shown", ID: id, Call: Call{r.last.time(), answered}})
+		e := Evidence{What: "posted under another ID than it had been shown", ID: id, Call: Call{r.last.time(), answered}}
+		l.accuse(r, at, Phantom, e)
 	}
 }

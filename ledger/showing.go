@@ -62,7 +62,7 @@ func (l *Ledger) show(s showing, body []byte) view {
 func (l *Ledger) judge(c *chunk, slot int, m *Message, s showing) bool {
 	r := &c.records[slot]
 	switch l.placed(r, s.queue) {
-	case misplaced:
+	case elsewhere:
 		l.appear(r)
 		l.accuse(r, m.at, Corrupt, s.evidence("shown in the queue "+s.queue.name.String()))
 		if s.take && s.claim == nil {
@@ -70,7 +70,7 @@ func (l *Ledger) judge(c *chunk, slot int, m *Message, s showing) bool {
 			l.leave(c, slot, m.at, s.call)
 		}
 		return false
-	case behind:
+	case formerly:
 		return false
 	}
 	l.appear(r)
@@ -103,9 +103,10 @@ func (l *Ledger) deliver(c *chunk, slot int, at ref, s showing) bool {
 		l.take(c, slot, at, s)
 	}
 	if overdue { // not before the take is entered: only other ones could dispel it
-		l.suspects.add(r, at, suspicion{class: Overdue, call: s.call, evidence: []Evidence{s.evidence("it had ended before this was sent")}})
+		e := s.evidence("it had ended before this was sent")
+		l.suspects.add(r, at, suspicion{class: Overdue, call: s.call, evidence: []Evidence{e}})
 	}
-	return !overdue
+	return true
 }
 
 // appear notes that a message was shown.
@@ -123,27 +124,27 @@ func (l *Ledger) appear(r *record) {
 type placement int
 
 const (
-	placed placement = iota
-	misplaced
-	behind // in the queue that it has left for the dead-letter queue: that may take the store two steps
+	here placement = iota
+	elsewhere
+	formerly // it has left that queue for the dead-letter queue, which may take the store two steps
 )
 
 func (l *Ledger) placed(r *record, q *Queue) placement {
 	posted := l.queueAt(r.queue)
 	if q == posted {
 		if r.flags.has(moved) {
-			return behind
+			return formerly
 		}
-		return placed
+		return here
 	}
 	if posted.state().dead != q {
-		return misplaced
+		return elsewhere
 	}
 	if !r.flags.has(moved) {
 		r.flags |= moved
 		r.id = idHash{} // it has a new one there
 	}
-	return placed
+	return here
 }
 
 // endsBy is the latest time at which a message may end, by its own TTL or by what claims made of it.

@@ -71,5 +71,5 @@ func (l *Ledger) judgeLate(r *record, at ref, s showing) {
 }
 
 func (c *Claim) evidence(what string) Evidence {
-	return Evidence{What: what, How: "claim", Claim: c.id, Call: c.call}
+	return Evidence{What: what, How: "claim", Reader: c.worker, Claim: c.id, Call: c.call}
 }

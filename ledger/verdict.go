@@ -98,7 +98,14 @@ func (a *audit) offender(x accusation) Offender {
 		return o
 	}
 	a.l.with(x.at, func(c *chunk, slot int, _ *record) {
-		life := a.l.life(c, slot, x.at, a.of[x.at])
+		f := a.fate(&c.records[slot])
+		switch {
+		case a.lost[x.at]:
+			f = FateLost
+		case f == FateLost: // by now all of the unsure pops are used up
+			f = FateUnsureGone
+		}
+		life := a.l.life(c, slot, x.at, f)
 		o.Life = &life
 	})
 	return o

@@ -46,7 +46,7 @@ func TestOffendersAreLinesOfJSON(t *testing.T) {
 	}
 	want := []ledger.Offender{
 		{Class: ledger.Overlapped, Life: &life, Evidence: []ledger.Evidence{
-			{What: "taken by this claim", How: "claim", Claim: "a", Call: at(2, 3)},
+			{What: "taken by this claim", How: "claim", Reader: "w", Claim: "a", Call: at(2, 3)},
 			{What: "and taken by this", How: "claim", Reader: "w", ID: "id-0.1", Claim: "b", Call: at(4, 5)},
 		}},
 		{Class: ledger.Lost, Life: &lost, Evidence: []ledger.Evidence{{What: "neither deleted, popped, expired nor left over"}}},

@@ -14,15 +14,15 @@ import (
 // A world is a simulated store, its clients, and the ledger that they report to. What happens next is drawn: a call is
 // sent, is carried out, is answered, is reported, each as a step of its own, and other clients' steps lie between.
 type world struct {
-	random *rand.Rand
-	noise  noise
-	l      *ledger.Ledger
-	store  *simStore
-	now    time.Duration
-	queues []*place
-	actors []actor
-	late   []func() // what may be carried out after its caller has given up
-	claimed int // claims that were sent
+	random  *rand.Rand
+	noise   noise
+	l       *ledger.Ledger
+	store   *simStore
+	now     time.Duration
+	queues  []*place
+	actors  []actor
+	late    []func() // what may be carried out after its caller has given up
+	claimed int      // claims that were sent
 
 	atOnce  bool          // the call under way is all done in one step, so that there is no doubt when
 	deleted []*simMessage // and known to be

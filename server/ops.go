@@ -41,7 +41,7 @@ func (s *Server) ServeOps(ctx context.Context, l net.Listener) error {
 	case <-ctx.Done():
 	}
 	_ = hs.Close() // a scrape that is cut is made again
-	<-ended
+	_ = <-ended    // that it was closed
 	return nil
 }
 

@@ -64,11 +64,11 @@ func CheckClaims(history []ledger.Operation, o Options) Result {
 // byMessage divides a history. What may have been done to any message of a queue is in the part of each.
 func byMessage(history []ledger.Operation) []Offender {
 	parts := map[string]*Offender{}
-	any := map[string][]ledger.Operation{}
+	unanswered := map[string][]ledger.Operation{}
 	for i, op := range history {
 		if op.Any != "" {
 			op.Claim = fmt.Sprintf("unanswered-%d", i) // nobody knows it by its name
-			any[op.Any] = append(any[op.Any], op)
+			unanswered[op.Any] = append(unanswered[op.Any], op)
 			continue
 		}
 		part := parts[op.Message]
@@ -81,7 +81,7 @@ func byMessage(history []ledger.Operation) []Offender {
 	all := make([]Offender, 0, len(parts))
 	for _, name := range slices.Sorted(maps.Keys(parts)) {
 		part := parts[name]
-		part.Operations = append(part.Operations, any[part.Queue]...)
+		part.Operations = append(part.Operations, unanswered[part.Queue]...)
 		slices.SortStableFunc(part.Operations, func(a, b ledger.Operation) int { return cmp.Compare(a.Sent, b.Sent) })
 		all = append(all, *part)
 	}

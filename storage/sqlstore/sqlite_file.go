@@ -40,10 +40,10 @@ func checkSQLiteFile(path string) (isNew bool, err error) {
 	defer f.Close()
 	head := make([]byte, sqliteHeader)
 	n, err := io.ReadFull(f, head)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return true, nil
 	}
-	if err != nil && err != io.ErrUnexpectedEOF {
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return false, fmt.Errorf("the file %s can't be read: %w", path, err)
 	}
 	if n < sqliteHeader || !bytes.HasPrefix(head, []byte("SQLite format 3\x00")) {

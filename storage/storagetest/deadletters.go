@@ -24,13 +24,11 @@ func deadLetterCases() []testCase {
 	}
 }
 
-// wear claims all free messages of the queue and releases them, times over.
-func (q *queue) wear(times int) {
+// wear claims all free messages of the queue and releases them.
+func (q *queue) wear() {
 	q.t.Helper()
-	for range times {
-		id, _ := q.claim(60, anyPage)
-		q.release(id)
-	}
+	id, _ := q.claim(60, anyPage)
+	q.release(id)
 }
 
 // spend claims up to limit messages, where those claimed most times already are dead letters.
@@ -65,7 +63,7 @@ func spentNotHandedOut(t *testing.T, r *rig) {
 func spentBesideOthers(t *testing.T, r *rig) {
 	q := r.queue(t)
 	q.post("worn 1", "worn 2")
-	q.wear(1)
+	q.wear()
 	q.post("new 1", "new 2", "new 3")
 	claim, got := q.spend(2, 1)
 	wantBodies(t, "claim of 2", got.Messages, "new 1", "new 2")
@@ -78,7 +76,7 @@ func spentBesideOthers(t *testing.T, r *rig) {
 func spentAtMost(t *testing.T, r *rig) {
 	q := r.queue(t)
 	q.post(labels(1, 50)...)
-	q.wear(1)
+	q.wear()
 	q.post("new")
 	_, got := q.spend(5, 1)
 	wantBodies(t, "claim behind 50 spent messages", got.Messages, "new")
@@ -92,7 +90,7 @@ func spentAtMost(t *testing.T, r *rig) {
 func leaseIsNoClaim(t *testing.T, r *rig) {
 	q := r.queue(t)
 	id := q.post("worn")[0]
-	q.wear(1)
+	q.wear()
 	_, got := q.spend(5, 1)
 	q.wantNoClaim("the lease of a dead letter", got.Lease)
 	q.wantFree()
@@ -115,7 +113,7 @@ func leaseIsNoClaim(t *testing.T, r *rig) {
 func leaseDeletes(t *testing.T, r *rig) {
 	q := r.queue(t)
 	q.post("a", "b", "c")
-	q.wear(1)
+	q.wear()
 	_, got := q.spend(5, 1)
 	ids := idsOf(got.Spent)
 	q.wantDeleteAll("with the lease", ids[:2], []marconi.ClaimID{got.Lease})
@@ -129,7 +127,7 @@ func leaseDeletes(t *testing.T, r *rig) {
 func leaseEnds(t *testing.T, r *rig) {
 	q := r.queue(t)
 	q.post("worn")
-	q.wear(1)
+	q.wear()
 	_, first := q.spend(5, 1)
 	wantMessages(t, "spent messages", first.Spent, "worn")
 	r.passToJustBefore(t, marconi.SpentLease)
@@ -171,7 +169,7 @@ func moveSpent(t *testing.T, r *rig) {
 	marker := dead.list(marconi.Listing{}).Next
 	sent := marconi.NewMessage{TTL: 300, Body: []byte(`{"n": 1}`), Checksum: "MD5:0123456789abcdef0123456789abcdef"}
 	q.postMessages(message(300, "a"), sent, message(300, "c"))
-	q.wear(1)
+	q.wear()
 	r.pass(t, 2*time.Second)
 	_, got := q.spend(5, 1)
 	mustMove(t, m, q, got.Lease, idsOf(got.Spent), marconi.DeadLetter{Queue: dead.QueueRef, TTL: 9999})
@@ -203,7 +201,7 @@ func moveSpentTTL(t *testing.T, r *rig) {
 		t.Run(fmt.Sprintf("TTL %d", c.ttl), func(t *testing.T) {
 			q, dead := r.queue(t), r.queue(t)
 			q.postLiving(300, "a")
-			q.wear(1)
+			q.wear()
 			r.pass(t, 5*time.Second)
 			_, got := q.spend(5, 1)
 			mustMove(t, m, q, got.Lease, idsOf(got.Spent), marconi.DeadLetter{Queue: dead.QueueRef, TTL: c.ttl})
@@ -219,7 +217,7 @@ func moveSpentNotHeld(t *testing.T, r *rig) {
 	m := mover(t, r)
 	q, dead := r.queue(t), r.queue(t)
 	q.post("a", "b", "c")
-	q.wear(1)
+	q.wear()
 	q.post("claimed", "free")
 	_, got := q.spend(1, 1)
 	ids := idsOf(q.listAll())

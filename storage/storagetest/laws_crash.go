@@ -145,7 +145,7 @@ func deadLetterInOnePlace(t *testing.T, r *rig) {
 	eachReplyLost(t, line, "MoveSpent", func() (func(ctx context.Context) error, func(string, error)) {
 		q, dead := r.queue(t), r.queue(t)
 		q.post("a", "b")
-		q.wear(1)
+		q.wear()
 		_, got := q.spend(5, 1)
 		return func(ctx context.Context) error {
 				return m.MoveSpent(ctx, q.QueueRef, got.Lease, idsOf(got.Spent), marconi.DeadLetter{Queue: dead.QueueRef})

@@ -192,8 +192,10 @@ func queueListPar(t *testing.T, r *rig) {
 func makeAndDelete(ctx context.Context, p *project, worker int) error {
 	for i := 0; ctx.Err() == nil; i++ {
 		key := p.key(fmt.Sprintf("q%03d-%d", i%40, worker))
-		if _, created, err := p.cs.CreateQueue(p.t.Context(), key, nil); err != nil || !created {
-			return fmt.Errorf("CreateQueue %q: new %v, error %v", key.Name, created, err)
+		if _, created, err := p.cs.CreateQueue(p.t.Context(), key, nil); err != nil {
+			return fmt.Errorf("CreateQueue %q: %w", key.Name, err)
+		} else if !created {
+			return fmt.Errorf("CreateQueue %q: the queue was there already", key.Name)
 		}
 		if _, err := p.cs.DeleteQueue(p.t.Context(), key); err != nil {
 			return fmt.Errorf("DeleteQueue %q: %w", key.Name, err)

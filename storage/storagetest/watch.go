@@ -107,7 +107,7 @@ func deadLetter(q *queue) func() {
 	}
 	from := &queue{QueueRef: newRef(), t: q.t, ds: q.ds}
 	from.post("a")
-	from.wear(1)
+	from.wear()
 	_, got := from.spend(1, 1)
 	return func() { mustMove(q.t, m, from, got.Lease, idsOf(got.Spent), marconi.DeadLetter{Queue: q.QueueRef}) }
 }
