@@ -41,7 +41,9 @@ func (s *Server) ServeOps(ctx context.Context, l net.Listener) error {
 	case <-ctx.Done():
 	}
 	_ = hs.Close() // a scrape that is cut is made again
-	_ = <-ended    // that it was closed
+	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve operators on %s: %w", l.Addr(), err)
+	}
 	return nil
 }
 
