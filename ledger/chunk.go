@@ -56,14 +56,16 @@ func (c *chunk) drop(slot int) {
 	}
 }
 
-// leave notes that the message was gone when a call was answered that took it away.
-func (c *chunk) leave(slot int, answered time.Duration) {
+// leave notes that a call has taken the message away, or found it gone.
+func (c *chunk) leave(slot int, call Call) {
 	r := &c.records[slot]
+	r.sendAway(call.Sent)
 	if r.gone() {
+		r.goBy(min(r.goneBy(), call.Answered))
 		return
 	}
-	r.lag = spanOf(answered - r.going.time())
-	if h := c.holding(slot); h != nil && !h.claim.mayEndBy(answered) {
+	r.goBy(call.Answered)
+	if h := c.holding(slot); h != nil && !h.claim.mayEndBy(call.Answered) {
 		r.flags |= heldToEnd
 	}
 	c.drop(slot)

@@ -278,6 +278,16 @@ func TestMissed(t *testing.T) {
 	}
 }
 
+func TestNotMissedWhenItWasPopped(t *testing.T) {
+	d := newDesk(ledger.Options{})
+	a, b := d.post(1, 0), d.post(1, 1)
+	claim := d.claim("a", at(2, 3), showAll(a)...)
+	claim.Messages()[0].Deleting(seconds(17), claim).Confirmed(seconds(18)) // when it had been popped
+	d.w.Popped(d.q, at(14, 20), showAll(a))
+	d.l.Observer(d.q, ledger.Observing{Claimed: true}).Page(at(15, 16), showAll(b))
+	wantFaults(t, d.l.Verdict(), faults{})
+}
+
 func TestNotMissedBeforeItsAnswer(t *testing.T) {
 	d := newDesk(ledger.Options{})
 	a, b := d.sending(1, 1), d.sending(1, 2)

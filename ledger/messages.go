@@ -86,18 +86,22 @@ func (d Deletion) Refused(answered time.Duration) {
 // Unsure says that no answer came. That is what the ledger takes for granted until it is told otherwise.
 func (d Deletion) Unsure() {}
 
-// leave notes that a call has taken the message away.
+// leave notes that a call has taken the message away, or found it gone.
 func (l *Ledger) leave(c *chunk, slot int, at ref, call Call) {
 	r := &c.records[slot]
-	if r.gone() {
-		return
-	}
-	r.sendAway(call.Sent)
-	c.leave(slot, call.Answered)
+	c.leave(slot, call)
 	if r.last.time() > r.goneBy() {
 		e := Evidence{What: "it had been gone before a request was sent that showed it", Call: Call{r.last.time(), call.Answered}}
 		l.accuse(r, at, Resurrected, e)
 	}
+}
+
+// popped notes that a pop has taken the message away.
+func (l *Ledger) popped(c *chunk, slot int, at ref, call Call) {
+	if r := &c.records[slot]; !r.gone() {
+		r.flags |= popped
+	}
+	l.leave(c, slot, at, call)
 }
 
 // name is the message's queue and its number, for the history.

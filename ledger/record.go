@@ -166,10 +166,18 @@ func (r *record) sendAway(sent time.Duration) {
 	if r.going.set() {
 		r.flags |= insisted
 	}
-	if !r.gone() && sent < r.goingFrom() {
-		r.going = momentOf(sent)
+	if sent >= r.goingFrom() {
+		return
+	}
+	by := r.goneBy()
+	r.going = momentOf(sent)
+	if by != never {
+		r.goBy(by)
 	}
 }
+
+// goBy notes that the message was known to be gone at a time.
+func (r *record) goBy(t time.Duration) { r.lag = spanOf(t - r.going.time()) }
 
 // A ref names a message.
 type ref struct{ producer, number uint32 }

@@ -84,9 +84,8 @@ func TestChunkKeepsIDsUntilAllIsGone(t *testing.T) {
 		if c.ids == nil {
 			t.Fatalf("the IDs are forgotten when %d messages are gone", slot)
 		}
-		c.records[slot].sendAway(1)
-		c.leave(slot, 2)
-		c.leave(slot, 3)
+		c.leave(slot, Call{1, 2})
+		c.leave(slot, Call{1, 3})
 	}
 	if c.ids != nil || c.keptID(66) != "" {
 		t.Error("the IDs are kept when all messages are gone")

@@ -66,8 +66,7 @@ func (l *Ledger) judge(c *chunk, slot int, m *Message, s showing) bool {
 		l.appear(r)
 		l.accuse(r, m.at, Corrupt, s.evidence("shown in the queue "+s.queue.name.String()))
 		if s.take && s.claim == nil {
-			r.flags |= popped
-			l.leave(c, slot, m.at, s.call)
+			l.popped(c, slot, m.at, s.call)
 		}
 		return false
 	case formerly:

@@ -16,10 +16,9 @@ func (l *Ledger) take(c *chunk, slot int, at ref, s showing) {
 		l.judgePair(r, at, h.claim, s)
 	}
 	switch {
-	case s.claim == nil && !r.gone():
-		r.flags |= popped
-		l.leave(c, slot, at, s.call)
-	case s.claim != nil && !r.gone():
+	case s.claim == nil:
+		l.popped(c, slot, at, s.call)
+	case !r.gone():
 		c.hold(slot, s.claim)
 	}
 }
