@@ -82,9 +82,14 @@ func TestCopies(t *testing.T) {
 		post.Confirmed(ids(post), seconds(2))
 		claim := d.claim("b", at(3, 4), copied)
 		claim.Messages()[0].Deleting(seconds(5), claim).Confirmed(seconds(6))
-		v := d.drain(show(post, 0)) // the copy's delete says nothing of the message itself
+		left := []ledger.Seen{show(post, 0)} // the copy's delete says nothing of the message itself
+		want := ledger.Verdict{Leftover: 1}
+		if shownFirst { // and if it is gone, too, nobody can say which
+			left, want = nil, ledger.Verdict{UnsureGone: 1}
+		}
+		v := d.drain(left...)
 		wantFaults(t, v, faults{ledger.Phantom: 1})
-		if v.Leftover != 1 {
+		if v.Leftover != want.Leftover || v.UnsureGone != want.UnsureGone {
 			t.Errorf("the message has another fate: %s", v.Report())
 		}
 	}
@@ -357,6 +362,7 @@ func TestOverdue(t *testing.T) {
 		{name: "more than a second late", shown: 7.6, fault: true},
 		{name: "prolonged by a claim", claim: 4, shown: 17},
 		{name: "prolonged by a claim that is reported late", claim: 4, late: true, shown: 17},
+		{name: "after what a claim that is reported late prolonged", claim: 4, late: true, shown: 18.6, fault: true},
 		{name: "after what a claim prolonged", claim: 4, shown: 18.6, fault: true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -441,6 +447,20 @@ func TestUpdates(t *testing.T) {
 			}
 			wantFaults(t, d.l.Verdict(), want)
 		})
+	}
+}
+
+func TestRefusedUpdateEndsAClaim(t *testing.T) {
+	for sent, want := range map[float64]faults{6.5: {ledger.Overlapped: 1}, 7.5: {}} {
+		d := newDesk(ledger.Options{})
+		post := d.post(1, 1)
+		c := d.claim("a", at(2, 3), showAll(post)...)
+		c.Updating(seconds(4), seconds(20), 0)
+		if sent > 7 {
+			c.UpdateRefused(seconds(7))
+		}
+		d.claim("b", at(sent, sent+0.3), showAll(post)...)
+		wantFaults(t, d.l.Verdict(), want)
 	}
 }
 

@@ -134,7 +134,7 @@ func (w *worker) inHand(m *simMessage) bool {
 // there before.
 func (w *world) raise() {
 	for _, a := range w.actors {
-		if worker, is := a.(*worker); is && worker.flight != nil {
+		if worker, is := a.(*worker); is && worker.flight != nil && worker.flight.takes {
 			return
 		}
 	}

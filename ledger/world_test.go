@@ -143,6 +143,7 @@ type flight struct {
 	report  func(c ledger.Call, done bool) // what came of it; not done: nobody knows
 	refused func(answered time.Duration)   // instead of report, if it was not carried out; nil: that does not happen
 
+	takes          bool // a claim or pop
 	sent, answered time.Duration
 	refuse, lost   bool
 	done           bool
@@ -338,7 +339,8 @@ func (w *worker) take() {
 	ttl, grace := w.claimTTL(), time.Duration(w.draw(3))*time.Second
 	var got []*simMessage
 	w.flight = w.send(flight{
-		do: func() { got = w.doClaim(q.sim, id, ttl, grace, limit) },
+		takes: true,
+		do:    func() { got = w.doClaim(q.sim, id, ttl, grace, limit) },
 		report: func(c ledger.Call, done bool) {
 			if !done {
 				q.book.ClaimUnsure(c.Sent, ttl)
@@ -367,7 +369,8 @@ func (w *worker) claimTTL() time.Duration {
 func (w *worker) pop(q *place, limit int, sent time.Duration) {
 	var got []*simMessage
 	w.flight = w.send(flight{
-		do: func() { got = w.store.pop(q.sim, w.now, limit) },
+		takes: true,
+		do:    func() { got = w.store.pop(q.sim, w.now, limit) },
 		report: func(c ledger.Call, done bool) {
 			if !done {
 				q.book.PopUnsure(c.Sent, limit)
