@@ -50,6 +50,7 @@ var arrows = []struct {
 	{from: "server/command", inside: []string{"config", "server", "storage"}, elsewhere: []string{"github.com/spf13/cobra", "github.com/spf13/pflag"}},
 	{from: "server/metrics", inside: []string{"storage/observed"}, elsewhere: []string{"github.com/prometheus/client_golang/..."}},
 	{from: "server", inside: []string{"", "broker", "config", "server/metrics", "storage", "storage/observed", "transport/dialect", "transport/rest"}},
+	{from: "faults"},
 	{from: "cmd/marconi-server", inside: []string{"server/command", "storage/drivers"}},
 }
 
