@@ -27,9 +27,10 @@ var arrows = []struct {
 	{from: "internal/seqid"},
 	{from: "internal/pyjson"},
 	{from: "internal/wake"},
+	{from: "internal/latedeadline"},
 	{from: "internal/apiscript", elsewhere: []string{"github.com/rogpeppe/go-internal/..."}},
 
-	{from: "broker", inside: []string{"", "internal/pyjson", "internal/wake"}, elsewhere: []string{"github.com/google/uuid", "github.com/maypok86/otter/v2"}},
+	{from: "broker", inside: []string{"", "internal/latedeadline", "internal/pyjson", "internal/wake"}, elsewhere: []string{"github.com/google/uuid", "github.com/maypok86/otter/v2"}},
 
 	{from: "storage", inside: []string{""}},
 	{from: "storage/storagetest", inside: []string{"", "storage"},

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/marconi-mq/marconi"
+	"github.com/marconi-mq/marconi/internal/latedeadline"
 )
 
 // A Config is what a broker works with.
@@ -129,7 +130,8 @@ func (b *Broker) bound(ctx context.Context) (context.Context, context.CancelFunc
 	if b.timeout <= 0 {
 		return ctx, func() {}
 	}
-	return context.WithTimeout(ctx, b.timeout)
+	bounded := latedeadline.WithTimeout(ctx, b.timeout)
+	return bounded, bounded.End
 }
 
 // named gives an error that a transport can answer. It is where a store's trouble ends: in one line of the log. A store

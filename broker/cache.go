@@ -52,9 +52,16 @@ func (c *queueCache) close() {
 	c.cache.StopAllGoroutines()
 }
 
+// known is what is remembered. That it was asked for need not be: records live so short that none grows old by being
+// used, and the cache's book-keeping would cost more than the look.
+func (c *queueCache) known(key marconi.QueueKey) (queueRecord, bool) {
+	entry, found := c.cache.GetEntryQuietly(key)
+	return entry.Value, found
+}
+
 // get resolves a name, or is ErrNoQueue.
 func (c *queueCache) get(ctx context.Context, key marconi.QueueKey) (queueRecord, error) {
-	if record, known := c.cache.GetIfPresent(key); known {
+	if record, known := c.known(key); known {
 		return record, nil
 	}
 	before := c.changes.Load()
@@ -67,7 +74,7 @@ func (c *queueCache) get(ctx context.Context, key marconi.QueueKey) (queueRecord
 
 // make resolves a name, and makes the queue if there is none.
 func (c *queueCache) make(ctx context.Context, key marconi.QueueKey) (queueRecord, error) {
-	if record, known := c.cache.GetIfPresent(key); known {
+	if record, known := c.known(key); known {
 		return record, nil
 	}
 	before := c.changes.Load()

@@ -17,7 +17,7 @@ const (
 	// maxDrain is how much of a body that nobody wants is read and dropped. Without that, clients which write all of it
 	// before they read see their connection reset in place of the answer.
 	maxDrain = 16 << 20
-	// drainTime is how long that may take.
+	// drainTime is how long that may take at most.
 	drainTime = 30 * time.Second
 
 	// maxClaimBody is the largest body of a claim, for which the API names no limit.
@@ -78,7 +78,7 @@ func (c *call) drain(w http.ResponseWriter) {
 		return // the client waits to be asked for it, and reading would be asking
 	}
 	// The server sets the next deadline when the next request comes. A connection that has none is a test's.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(drainTime))
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(c.api.DrainTime))
 	_, _ = io.CopyN(io.Discard, r.Body, maxDrain)
 }
 
@@ -113,8 +113,11 @@ func (c *call) keep(body []byte) []byte {
 	return body
 }
 
-// release ends the use of the buffers.
+// release ends the call, and the use of its buffers.
 func (c *call) release() {
-	c.api.giveBack(c.in)
-	c.api.giveBack(c.out)
+	a := c.api
+	a.giveBack(c.in)
+	a.giveBack(c.out)
+	*c = call{}
+	a.calls.Put(c)
 }

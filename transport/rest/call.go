@@ -32,9 +32,8 @@ type call struct {
 
 	contentLocation string // set by handlers; it goes out with errors, too
 	bodyTaken       bool
-	in, out         *[]byte   // buffers of the pool, of the request's body and the answer's
-	headers         [9]string // memory for the values of the answer's headers
-	headersUsed     int
+	leaves          bool    // it ends when the client goes away
+	in, out         *[]byte // buffers of the pool, of the request's body and the answer's
 }
 
 // answer carries the request out. A panic below it is a bug of ours, and ends this request alone.
@@ -222,9 +221,15 @@ func latin1(text string) string {
 	return string(runes)
 }
 
-// Context carries the caller to the broker.
+// Context carries the caller to the broker. It ends with the client's connection where messages would be taken for nobody, or
+// waited for. All else is carried out: a client that has closed its half of the connection still reads the answer, and
+// looks just like one that has gone.
 func (c *call) Context() context.Context {
-	return marconi.WithCaller(c.request.Context(), marconi.Caller{
+	ctx := c.request.Context()
+	if !c.leaves {
+		ctx = context.WithoutCancel(ctx)
+	}
+	return marconi.WithCaller(ctx, marconi.Caller{
 		Project: c.project, Client: c.client, RequestID: c.requestID,
 	})
 }

@@ -28,24 +28,24 @@ func noContent() reply { return reply{status: http.StatusNoContent} }
 
 // write sends the answer, and gives the size of the body that went out. It is the only place that sends anything.
 func (c *call) write(w http.ResponseWriter, rep reply) int {
-	h := w.Header()
-	c.set(h, requestIDHeader, c.requestID)
+	h := headers{w.Header(), make([]string, 0, mostHeaders)}
+	h.set(requestIDHeader, c.requestID)
 	// These two names go out in lower case: clients that look for them so, as they always came, don't find others.
-	c.set(h, "location", rep.location)
-	c.set(h, "Content-Location", c.contentLocation)
-	c.set(h, "Allow", rep.allow)
-	c.set(h, "Cache-Control", rep.cache)
-	c.set(h, "Retry-After", rep.retryAfter)
-	c.set(h, "Vary", rep.vary)
+	h.set("location", rep.location)
+	h.set("Content-Location", c.contentLocation)
+	h.set("Allow", rep.allow)
+	h.set("Cache-Control", rep.cache)
+	h.set("Retry-After", rep.retryAfter)
+	h.set("Vary", rep.vary)
 	if rep.status == http.StatusNoContent {
 		w.WriteHeader(rep.status)
 		return 0
 	}
 	if rep.body != nil {
-		c.set(h, "content-type", cmp.Or(rep.mediaType, "application/json"))
-		h["Content-Type"] = nil // so that the server adds none
+		h.set("content-type", cmp.Or(rep.mediaType, "application/json"))
+		h.Header["Content-Type"] = nil // so that the server adds none
 	}
-	c.set(h, "Content-Length", strconv.Itoa(len(rep.body)))
+	h.set("Content-Length", strconv.Itoa(len(rep.body)))
 	w.WriteHeader(rep.status)
 	if c.request.Method == http.MethodHead {
 		return 0
@@ -55,13 +55,21 @@ func (c *call) write(w http.ResponseWriter, rep reply) int {
 	return n
 }
 
-// set adds a header that has a value, out of the memory that the call brought.
-func (c *call) set(h http.Header, name, value string) {
+// mostHeaders is how many headers an answer has at most.
+const mostHeaders = 9
+
+// headers are those of an answer, with one piece of memory for the values of all.
+type headers struct {
+	http.Header
+	values []string
+}
+
+// set adds a header that has a value.
+func (h *headers) set(name, value string) {
 	if value == "" {
 		return
 	}
-	n := c.headersUsed
-	c.headersUsed++
-	c.headers[n] = value
-	h[name] = c.headers[n : n+1 : n+1]
+	n := len(h.values)
+	h.values = append(h.values, value)
+	h.Header[name] = h.values[n : n+1 : n+1]
 }

@@ -39,6 +39,8 @@ type Config struct {
 	// DeleteNeedsClaims refuses to delete messages by their IDs from version 1.1 on, since claims can't be named there.
 	DeleteNeedsClaims bool
 	MaxDepth          int // how deep a body may nest; 0: dialect.DefaultDepth
+	// DrainTime is how long a body that nobody wants may take to come; 0, and more than 30 seconds: 30 seconds.
+	DrainTime time.Duration
 
 	Logger   *slog.Logger // nil: nothing is logged
 	LogLevel slog.Level   // of the line that each request leaves
@@ -65,6 +67,7 @@ type api struct {
 	homes   map[*dialect.Dialect][]byte
 	ids     *requestIDs
 	buffers *sync.Pool // of *[]byte
+	calls   *sync.Pool // of *call
 }
 
 // New makes the handler of the API. It serves until the server around it ends, and has nothing to close.
@@ -75,12 +78,16 @@ func New(c Config) (http.Handler, error) {
 	if c.MaxDepth == 0 {
 		c.MaxDepth = dialect.DefaultDepth
 	}
+	if c.DrainTime <= 0 || c.DrainTime > drainTime {
+		c.DrainTime = drainTime
+	}
 	a := &api{
 		Config:  c,
 		limits:  c.Broker.Limits(),
 		homes:   map[*dialect.Dialect][]byte{},
 		ids:     newRequestIDs(),
 		buffers: newBuffers(),
+		calls:   &sync.Pool{New: func() any { return new(call) }},
 	}
 	dialects := dialect.New(c.Versions | dialect.Discovery)
 	for _, d := range dialects {
@@ -96,18 +103,36 @@ func New(c Config) (http.Handler, error) {
 
 // ServeHTTP answers one request.
 func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	start := time.Now()
-	c := &call{api: a, writer: w, request: r, query: query(r.URL.RawQuery), requestID: a.ids.of(r)}
+	start := a.clock(r.Context())
+	c := a.calls.Get().(*call)
+	c.api, c.writer, c.request = a, w, r
+	c.query, c.requestID = query(r.URL.RawQuery), a.ids.of(r)
 	defer c.release()
 	c.found = a.root.find(r.URL.Path, &c.place)
 	rep := c.answer(r.Context())
+	if c.gone(rep) {
+		c.report(r.Context(), statusGone, 0, start)
+		panic(http.ErrAbortHandler) // whether messages were taken can't be told
+	}
 	c.drain(w)
 	sent := c.write(w, rep)
-	c.report(r.Context(), rep.status, sent, time.Since(start))
+	c.report(r.Context(), rep.status, sent, start)
 }
 
-// report tells the log and the observer what became of a request.
-func (c *call) report(ctx context.Context, status, bytes int, took time.Duration) {
+// clock is the time, if anybody wants to know how long requests take.
+func (a *api) clock(ctx context.Context) time.Time {
+	if a.Observe == nil && !a.Logger.Enabled(ctx, a.LogLevel) {
+		return time.Time{}
+	}
+	return time.Now()
+}
+
+// report tells the log and the observer what became of a request, if they want to know.
+func (c *call) report(ctx context.Context, status, bytes int, start time.Time) {
+	if start.IsZero() {
+		return
+	}
+	took := time.Since(start)
 	if c.api.Observe != nil {
 		o := Observation{Route: c.route, Status: status, Bytes: bytes, Duration: took}
 		if c.found {
