@@ -14,22 +14,19 @@ import (
 // nothing is wrong but a value of the wrong type. It is looked through anew for each parameter; there are few of both.
 type query string
 
-// fields gives the parameters that have a value, in order, both still encoded.
-func (q query) fields() iter.Seq2[string, string] {
-	return func(yield func(name, value string) bool) {
-		for field := range strings.SplitSeq(string(q), "&") {
-			name, value, _ := strings.Cut(field, "=")
-			if value != "" && !yield(name, value) {
-				return
-			}
-		}
-	}
+// cut takes the first parameter off, still encoded. Where there was only a part of one, value is empty.
+func (q query) cut() (name, value string, rest query) {
+	field, after, _ := strings.Cut(string(q), "&")
+	name, value, _ = strings.Cut(field, "=")
+	return name, value, query(after)
 }
 
 // has reports whether a parameter is there. It may still be an empty list.
 func (q query) has(name string) bool {
-	for n := range q.fields() {
-		if unescape(n) == name {
+	for q != "" {
+		var n, value string
+		n, value, q = q.cut()
+		if value != "" && unescape(n) == name {
 			return true
 		}
 	}
@@ -39,11 +36,13 @@ func (q query) has(name string) bool {
 // elements gives the values of a parameter in order, those of its lists one by one.
 func (q query) elements(name string) iter.Seq[string] {
 	return func(yield func(string) bool) {
-		for n, value := range q.fields() {
+		for rest := q; rest != ""; {
+			var n, list string
+			n, list, rest = rest.cut()
 			if unescape(n) != name {
 				continue
 			}
-			for element := range strings.SplitSeq(value, ",") {
+			for element := range strings.SplitSeq(list, ",") {
 				if element != "" && !yield(unescape(element)) {
 					return
 				}
@@ -54,13 +53,22 @@ func (q query) elements(name string) iter.Seq[string] {
 
 // text is the last value of a parameter. The error is a list with nothing in it.
 func (q query) text(name string) (value string, given bool, err error) {
-	for v := range q.elements(name) {
-		value, given = v, true
+	listed := false
+	for q != "" {
+		var n, list string
+		n, list, q = q.cut()
+		if list == "" || unescape(n) != name {
+			continue
+		}
+		listed = true
+		if list = strings.TrimRight(list, ","); list != "" {
+			value, given = list[strings.LastIndexByte(list, ',')+1:], true
+		}
 	}
-	if !given && q.has(name) {
+	if listed && !given {
 		return "", false, badParameter(name, "a value, not an empty list")
 	}
-	return value, given, nil
+	return unescape(value), given, nil
 }
 
 // integer is the last value of a parameter that has to be an integer. One too large for the machine is the largest.
