@@ -61,14 +61,18 @@ func CheckClaims(history []ledger.Operation, o Options) Result {
 	return result
 }
 
-// byMessage divides a history. What may have been done to any message of a queue is in the part of each.
+// byMessage divides a history. What may have been done to any message of a queue is in the part of each, as far as it can
+// explain anything there.
 func byMessage(history []ledger.Operation) []Offender {
 	parts := map[string]*Offender{}
-	unanswered := map[string][]ledger.Operation{}
+	ofAny := map[string]*unanswered{}
 	for i, op := range history {
 		if op.Any != "" {
 			op.Claim = fmt.Sprintf("unanswered-%d", i) // nobody knows it by its name
-			unanswered[op.Any] = append(unanswered[op.Any], op)
+			if ofAny[op.Any] == nil {
+				ofAny[op.Any] = &unanswered{}
+			}
+			ofAny[op.Any].add(op)
 			continue
 		}
 		part := parts[op.Message]
@@ -78,15 +82,63 @@ func byMessage(history []ledger.Operation) []Offender {
 		}
 		part.Operations = append(part.Operations, op)
 	}
+	for _, u := range ofAny {
+		u.sort()
+	}
 	all := make([]Offender, 0, len(parts))
 	for _, name := range slices.Sorted(maps.Keys(parts)) {
 		part := parts[name]
-		part.Operations = append(part.Operations, unanswered[part.Queue]...)
-		slices.SortStableFunc(part.Operations, func(a, b ledger.Operation) int { return cmp.Compare(a.Sent, b.Sent) })
+		part.Operations = ofAny[part.Queue].addTo(part.Operations)
+		slices.SortStableFunc(part.Operations, bySending)
 		all = append(all, *part)
 	}
 	return all
 }
+
+// unanswered are a queue's claims and pops that may have been about any of its messages. Each crash of a server leaves some,
+// and the search for an order tries every subset of what is unsure: all of them would be too many for one message, and most make
+// no difference to it.
+type unanswered struct{ claims, pops []ledger.Operation }
+
+func (u *unanswered) add(op ledger.Operation) {
+	if op.Kind == ledger.OpClaim {
+		u.claims = append(u.claims, op)
+	} else {
+		u.pops = append(u.pops, op)
+	}
+}
+
+// sort brings first what explains most: what was sent first can have come soonest. The claims get the shortest TTL of all, for
+// the sooner one may be over, the more there can be in its place.
+func (u *unanswered) sort() {
+	slices.SortStableFunc(u.pops, bySending)
+	slices.SortStableFunc(u.claims, bySending)
+	shortest := never
+	for _, op := range u.claims {
+		shortest = min(shortest, op.TTL)
+	}
+	for i := range u.claims {
+		u.claims[i].TTL = shortest
+	}
+}
+
+// addTo adds to what was done to a message as many as can explain anything. After one pop it is gone. That somebody unknown
+// held it explains only why it could not be deleted without a claim, and each time needs no more than one of them.
+func (u *unanswered) addTo(done []ledger.Operation) []ledger.Operation {
+	if u == nil {
+		return done
+	}
+	refusals := 0
+	for _, op := range done {
+		if op.Kind == ledger.OpDelete && op.Claim == "" && op.Outcome == ledger.Refused {
+			refusals++
+		}
+	}
+	done = append(done, u.pops[:min(1, len(u.pops))]...)
+	return append(done, u.claims[:min(refusals, len(u.claims))]...)
+}
+
+func bySending(a, b ledger.Operation) int { return cmp.Compare(a.Sent, b.Sent) }
 
 func calls(operations []ledger.Operation) []porcupine.Operation {
 	all := make([]porcupine.Operation, len(operations))

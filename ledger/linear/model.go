@@ -26,10 +26,11 @@ type register struct {
 	lives            time.Duration // the earliest time at which it may end by its TTL
 	claim            string        // that holds it,
 	endsFrom, endsBy time.Duration // until some time of these two
+	since            time.Duration // what is done from now on can't be over sooner
 }
 
 // in is the register in another phase.
-func (r register) in(p phase) register { return register{phase: p, lives: r.lives} }
+func (r register) in(p phase) register { return register{phase: p, lives: r.lives, since: r.since} }
 
 // claimModel is a message to which one operation happens after the other.
 func claimModel(grain time.Duration) porcupine.Model {
@@ -53,13 +54,16 @@ type step struct {
 // apply tells whether the operation can have ended as it did, and what the message is like then. One that is unsure happens
 // if it can.
 func (s step) apply() (possible bool, after register) {
+	if s.until() < s.since {
+		return false, s.register
+	}
 	switch s.op.Kind {
 	case ledger.OpPost:
 		return s.post()
 	case ledger.OpClaim:
-		return s.ifAble(s.mayBeFree(), s.claimed())
+		return s.ifAble(s.mayBeFree(), s.taken().claimed())
 	case ledger.OpPop:
-		return s.ifAble(s.mayBeFree(), s.in(deleted))
+		return s.ifAble(s.mayBeFree(), s.taken().in(deleted))
 	case ledger.OpShow:
 		return s.phase == free || s.phase == held, s.register
 	case ledger.OpUpdate:
@@ -91,6 +95,15 @@ func (s step) post() (bool, register) {
 // mayBeFree reports whether the message is free, or its claim may be over before the operation is.
 func (s step) mayBeFree() bool {
 	return s.phase == free || s.phase == held && s.endsFrom <= s.until()
+}
+
+// taken is the step with the message about to be taken, for which the claim that held it has to be over. Nobody knows when an
+// operation without an answer happened, but what comes after it comes after that.
+func (s step) taken() step {
+	if s.phase == held {
+		s.since = max(s.since, s.endsFrom)
+	}
+	return s
 }
 
 // mayBeMine reports whether the claim that the operation names may hold the message.
@@ -141,7 +154,7 @@ func (s step) update() (bool, register) {
 
 // delete needs the claim that holds the message, or none if none does. Deleting what is not there, or not any more, succeeds.
 func (s step) delete() (bool, register) {
-	able, must := s.mayBeMine(), s.isMine()
+	able, must, gone := s.mayBeMine(), s.isMine(), s.in(deleted)
 	switch {
 	case s.op.Kind == ledger.OpDeleteAnyway:
 		able = s.phase == free || s.phase == held
@@ -149,12 +162,13 @@ func (s step) delete() (bool, register) {
 	case s.op.Claim == "":
 		able = s.mayBeFree()
 		must = s.phase == free
+		gone = s.taken().in(deleted)
 	}
 	switch {
 	case s.op.Outcome == ledger.Refused:
 		return !must, s.register
 	case able:
-		return true, s.in(deleted)
+		return true, gone
 	case s.op.Outcome == ledger.Unsure || s.phase == absent || s.phase == deleted:
 		return true, s.register
 	}
