@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/marconi-mq/marconi"
@@ -49,6 +50,7 @@ type Broker struct {
 	health    healthReport
 	leaving   chan struct{} // closed when nobody may wait any more
 	leave     func()
+	waiting   atomic.Int64 // callers, at this moment
 }
 
 // New makes a broker. The stores remain the caller's to close, after the broker.
@@ -77,6 +79,9 @@ func New(c Config) *Broker {
 
 // StopWaiting ends all waiting for messages, now and from now on: those who wait are answered as if their time were over.
 func (b *Broker) StopWaiting() { b.leave() }
+
+// Waiting is how many callers wait for messages at this moment: who looks for them, the first time or again, does not.
+func (b *Broker) Waiting() int64 { return b.waiting.Load() }
 
 // Close ends the broker's own work; the stores stay open.
 func (b *Broker) Close() { b.queues.close() }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/marconi-mq/marconi"
+	"github.com/marconi-mq/marconi/internal/wake"
 )
 
 // A look asks a store for messages once. ctx is bounded like any operation.
@@ -34,38 +35,29 @@ func interestOf(l Listing) marconi.Interest {
 // isn't there has nothing to find: it may be made meanwhile.
 func (b *Broker) await(ctx context.Context, key marconi.QueueKey, wait time.Duration, interest marconi.Interest, do look) error {
 	if wait == 0 {
-		_, err := b.lookOnce(ctx, key, do)
+		_, err := b.look(ctx, key, nil, do)
 		return err
 	}
-	over := time.NewTimer(wait)
-	defer over.Stop()
-	names := b.queues.names.Watch(key, false, nil)
-	defer names.Close()
-	w := &waiting{data: b.data, interest: interest}
-	defer w.end()
+	w := &waiting{
+		data:     b.data,
+		interest: interest,
+		names:    b.queues.names.Watch(key, false, nil),
+		over:     time.NewTimer(wait),
+	}
+	defer w.close()
 	for {
-		found, err := b.lookWatching(ctx, key, w, do)
+		found, err := b.look(ctx, key, w, do)
 		if found || err != nil {
 			return err
 		}
-		select {
-		case <-w.signal():
-			w.woken = true
-			if ctx.Err() != nil {
-				return ctx.Err() // the select may prefer the signal to the end
-			}
-		case <-names.C():
-		case <-over.C:
-			return nil
-		case <-b.leaving:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
+		if again, err := b.pause(ctx, w); !again {
+			return err
 		}
 	}
 }
 
-func (b *Broker) lookOnce(ctx context.Context, key marconi.QueueKey, do look) (found bool, err error) {
+// look looks once. Somebody who waits has his watch set first, on the queue that the name stands for now.
+func (b *Broker) look(ctx context.Context, key marconi.QueueKey, w *waiting, do look) (found bool, err error) {
 	ctx, cancel := b.bound(ctx)
 	defer cancel()
 	q, err := b.queues.get(ctx, key)
@@ -75,27 +67,50 @@ func (b *Broker) lookOnce(ctx context.Context, key marconi.QueueKey, do look) (f
 	if err != nil {
 		return false, err
 	}
-	return do(ctx, q)
-}
-
-// lookWatching is lookOnce, with the watch set on the queue that the name stands for now before the look.
-func (b *Broker) lookWatching(ctx context.Context, key marconi.QueueKey, w *waiting, do look) (found bool, err error) {
-	found, err = b.lookOnce(ctx, key, func(ctx context.Context, q queueRecord) (bool, error) {
-		w.on(q.ref)
-		found, err := do(ctx, q)
-		w.woken = w.woken && err != nil
-		return found, err
-	})
+	if w == nil {
+		return do(ctx, q)
+	}
+	w.on(q.ref)
+	found, err = do(ctx, q)
+	w.woken = w.woken && err != nil
 	return found, err
 }
 
-// waiting is a watch on what a queue's name stands for.
+// pause waits for a reason to look again, and reports whether it was one.
+func (b *Broker) pause(ctx context.Context, w *waiting) (again bool, err error) {
+	b.waiting.Add(1)
+	defer b.waiting.Add(-1)
+	select {
+	case <-w.signal():
+		w.woken = true
+		return ctx.Err() == nil, ctx.Err() // the select may prefer the signal to the end
+	case <-w.names.C():
+		return true, nil
+	case <-w.over.C:
+		return false, nil
+	case <-b.leaving:
+		return false, nil
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+}
+
+// A waiting is a watch on what a queue's name stands for, until its time is over. Thousands may wait: what they need is in
+// here, and not on their stacks, which are as large as they were for the last look.
 type waiting struct {
 	data     marconi.DataStore
 	interest marconi.Interest
+	names    *wake.Waiter[marconi.QueueKey, struct{}]
+	over     *time.Timer
 	ref      marconi.QueueRef
 	watch    marconi.Watch // nil: there was no queue yet
 	woken    bool          // a signal came, and no look has followed it yet
+}
+
+func (w *waiting) close() {
+	w.end()
+	w.names.Close()
+	w.over.Stop()
 }
 
 func (w *waiting) on(q marconi.QueueRef) {

@@ -212,3 +212,54 @@ func TestNothingIsMissedBetweenLookAndWait(t *testing.T) {
 		t.Errorf("got %d messages, %v, after %s", len(m), err, took)
 	}
 }
+
+// heldStore lets a pop go on only when it is told to.
+type heldStore struct {
+	marconi.DataStore
+	looks, goOn chan struct{}
+}
+
+func (s heldStore) Pop(ctx context.Context, q marconi.QueueRef, limit int) ([]marconi.Message, error) {
+	s.looks <- struct{}{}
+	<-s.goOn
+	return s.DataStore.Pop(ctx, q, limit)
+}
+
+// Who asks to wait is counted while there is nothing for him, and not while the store is at work.
+func TestThoseWhoWaitAreCounted(t *testing.T) {
+	r := newLiveRig(t)
+	slow := heldStore{r.data, make(chan struct{}), make(chan struct{})}
+	r.Close()
+	r.Broker = New(Config{Control: r.control, Data: slow})
+	defer r.Close()
+	if _, err := r.CreateQueue(t.Context(), jobs, nil); err != nil {
+		t.Fatal(err)
+	}
+	ctx, leave := context.WithCancel(t.Context())
+	leaver, stayer := waitFor(ctx, r.Broker, "pop"), waitFor(t.Context(), r.Broker, "pop")
+	for _, want := range []int64{0, 1} { // the first of the two looks, then the second
+		<-slow.looks
+		if n := r.Waiting(); n > want {
+			t.Errorf("%d wait while one looks, want %d at most", n, want)
+		}
+		slow.goOn <- struct{}{}
+	}
+	r.wantWaiting(t, 2)
+	leave()
+	<-leaver
+	r.wantWaiting(t, 1)
+	r.post(t, jobs, 1)
+	<-slow.looks
+	r.wantWaiting(t, 0)
+	slow.goOn <- struct{}{}
+	r.want(t, "the one who stayed", stayer, 1)
+}
+
+func (r *rig) wantWaiting(t *testing.T, n int64) {
+	t.Helper()
+	for end := time.Now().Add(atOnce); r.Waiting() != n; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d wait, want %d", r.Waiting(), n)
+		}
+	}
+}

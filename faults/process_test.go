@@ -50,7 +50,9 @@ func serverBinary(t testing.TB) string {
 		if binary.dir, binary.err = os.MkdirTemp("", "marconi-faults-"); binary.err != nil {
 			return
 		}
-		out, err := exec.Command("go", "build", "-ldflags", "-s -w", "-o", binary.dir, "../cmd/marconi-server").CombinedOutput()
+		build := exec.Command("go", "build", "-ldflags", "-s -w", "-o", binary.dir, "../cmd/marconi-server")
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		out, err := build.CombinedOutput()
 		if err != nil {
 			binary.err = fmt.Errorf("go build: %w\n%s", err, out)
 		}

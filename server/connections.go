@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -24,10 +26,39 @@ type connections struct {
 	most     int64
 	open     atomic.Int64
 	refusals *refusals
+
+	mu     sync.Mutex               // guards silent
+	silent map[*connection]struct{} // those on which nothing was heard yet
 }
 
 func newConnections(most int64, r *refusals) *connections {
-	return &connections{most: most, refusals: r}
+	return &connections{most: most, refusals: r, silent: map[*connection]struct{}{}}
+}
+
+// note is told by net/http what becomes of a connection.
+func (c *connections) note(inner net.Conn, state http.ConnState) {
+	conn := counted(inner)
+	if conn == nil || state != http.StateNew && !conn.silent.Load() {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	conn.silent.Store(state == http.StateNew)
+	if state == http.StateNew {
+		c.silent[conn] = struct{}{}
+	} else {
+		delete(c.silent, conn)
+	}
+}
+
+// closeSilent closes the connections on which nothing was heard yet. Clients make them in advance; net/http would wait
+// five seconds for their first request before it stops.
+func (c *connections) closeSilent() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for conn := range c.silent {
+		_ = conn.Close() // it was never used
+	}
 }
 
 // on counts the connections of l.
@@ -74,6 +105,7 @@ type connection struct {
 	net.Conn
 	all    *connections
 	closed atomic.Bool
+	silent atomic.Bool
 	extra  bool      // it is one too many: its request is refused
 	end    time.Time // of an extra one
 
@@ -113,15 +145,21 @@ func (c *connection) SetDeadline(t time.Time) error {
 	return c.SetReadDeadline(t)
 }
 
+// counted is what net/http's connection is on, or nil if nobody counts it.
+func counted(c net.Conn) *connection {
+	if secure, is := c.(*tls.Conn); is {
+		c = secure.NetConn()
+	}
+	conn, _ := c.(*connection)
+	return conn
+}
+
 type connectionKey struct{}
 
 // withConnection puts a connection into the context of its requests, and where stores add up their time.
 func withConnection(ctx context.Context, c net.Conn) context.Context {
-	if secure, is := c.(*tls.Conn); is {
-		c = secure.NetConn()
-	}
-	conn, is := c.(*connection)
-	if !is {
+	conn := counted(c)
+	if conn == nil {
 		return ctx
 	}
 	ctx = observed.WithShare(ctx, &conn.exchange.share)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/marconi-mq/marconi/config"
 	"github.com/marconi-mq/marconi/storage/observed"
+	"github.com/marconi-mq/marconi/transport/rest"
 )
 
 // A gate stands before the API: it lets requests in as long as there is room for their bodies, and says of each that was
@@ -22,11 +23,12 @@ type gate struct {
 	made     time.Time     // what the clock counts from: cheaper than to ask for the date
 
 	largestBody  int64 // that the API reads; of a larger one it keeps nothing
-	maxBodyBytes int64
+	maxBodyBytes int64 // of requests, and as many of answers
 
-	running, waiting atomic.Int64 // requests
-	bodyBytes        atomic.Int64
-	slow             atomic.Int64 // requests so far
+	requests    atomic.Int64 // under way, those that wait among them
+	bodyBytes   atomic.Int64
+	answerBytes atomic.Int64 // of large answers
+	slow        atomic.Int64 // requests so far
 }
 
 func newGate(c *config.Config, log *slog.Logger, r *refusals) *gate {
@@ -36,27 +38,10 @@ func newGate(c *config.Config, log *slog.Logger, r *refusals) *gate {
 		made:         time.Now(),
 		refusals:     r,
 		slowFrom:     c.Marconi.SlowRequestTime,
-		largestBody:  max(limits.MaxMessagesPostSize, limits.MaxQueueMetadata),
+		largestBody:  max(limits.MaxMessagesPostSize, limits.MaxQueueMetadata, rest.MaxClaimBody),
 		maxBodyBytes: c.Marconi.MaxBodyBytesInFlight,
 	}
 }
-
-// An exchange is a request and its answer, as far as the gate knows them.
-type exchange struct {
-	http.ResponseWriter
-	share  observed.Share
-	status int
-	waits  bool
-}
-
-// WriteHeader implements [http.ResponseWriter].
-func (x *exchange) WriteHeader(status int) {
-	x.status = status
-	x.ResponseWriter.WriteHeader(status)
-}
-
-// Unwrap is for [http.ResponseController].
-func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
 
 // ServeHTTP answers one request.
 func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -70,7 +55,7 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	bytes := g.bytesOf(r)
-	if !g.take(bytes) {
+	if !g.take(&g.bodyBytes, bytes) {
 		g.refusals.note(tooManyBytes)
 		// Otherwise net/http would wait for the body before it sends the answer.
 		_ = http.NewResponseController(w).EnableFullDuplex()
@@ -89,10 +74,10 @@ func (g *gate) bytesOf(r *http.Request) int64 {
 	return r.ContentLength
 }
 
-// take takes n bytes of the room for bodies. A request that is alone always gets them.
-func (g *gate) take(n int64) bool {
-	if all := g.bodyBytes.Add(n); n > 0 && all > g.maxBodyBytes && all > n {
-		g.bodyBytes.Add(-n)
+// take takes n bytes of the room for bodies, of which so many are in use. A body that is alone always gets them.
+func (g *gate) take(used *atomic.Int64, n int64) bool {
+	if all := used.Add(n); n > 0 && all > g.maxBodyBytes && all > n {
+		used.Add(-n)
 		return false
 	}
 	return true
@@ -100,16 +85,11 @@ func (g *gate) take(n int64) bool {
 
 func (g *gate) pass(conn *connection, w http.ResponseWriter, r *http.Request) {
 	x := &conn.exchange
-	x.ResponseWriter, x.status, x.waits = w, 0, asksToWait(r)
-	x.share.Reset()
-	under := &g.running
-	if x.waits {
-		under = &g.waiting
-	}
-	under.Add(1)
+	x.begin(g, w, r)
+	g.requests.Add(1)
 	defer func() {
-		under.Add(-1)
-		x.ResponseWriter = nil // an idle connection need not hold it
+		g.requests.Add(-1)
+		x.end()
 	}()
 	ctx := r.Context()
 	if conn.all == nil {

@@ -97,7 +97,7 @@ func TestOverload(t *testing.T) {
 		c.begin("POST", "/v1.1/queues/q/claims?wait=20", 0)
 		waiting = append(waiting, c)
 	}
-	eventually(t, "ten wait", func() bool { return s.server.gate.waiting.Load() == 10 && s.server.observer.Calls() == 0 })
+	eventually(t, "ten wait", func() bool { return s.server.broker.Waiting() == 10 && s.server.observer.Calls() == 0 })
 	posts := []*client{s.dial(), s.dial()}
 	for _, c := range posts {
 		c.begin("POST", messages, len(onePost))

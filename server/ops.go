@@ -79,14 +79,14 @@ func say(w http.ResponseWriter, status int, text string) {
 	_, _ = io.WriteString(w, text+"\n")
 }
 
-// readings are the numbers that a scrape reads. The observer is made after them.
+// readings are the numbers that a scrape reads. The observer and the broker are made after them.
 func (s *Server) readings() metrics.Readings {
 	r := metrics.Readings{
 		Connections:  metrics.Level{Now: s.connections.open.Load, Most: s.connections.most},
 		BodyBytes:    metrics.Level{Now: s.gate.bodyBytes.Load, Most: s.gate.maxBodyBytes},
 		StoreCalls:   metrics.Level{Now: func() int64 { return int64(s.observer.Calls()) }, Most: int64(s.config.Marconi.MaxRequests)},
-		Running:      s.gate.running.Load,
-		Waiting:      s.gate.waiting.Load,
+		Running:      s.running,
+		Waiting:      s.waiting,
 		Refused:      s.refusals.readings(),
 		SlowRequests: s.gate.slow.Load,
 	}
@@ -95,3 +95,11 @@ func (s *Server) readings() metrics.Readings {
 	}
 	return r
 }
+
+// running is how many requests are under way and do not wait for messages.
+func (s *Server) running() int64 {
+	waiting := s.waiting()
+	return max(s.gate.requests.Load()-waiting, 0) // some may have ended between the two readings
+}
+
+func (s *Server) waiting() int64 { return s.broker.Waiting() }

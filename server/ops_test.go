@@ -63,7 +63,7 @@ func TestFigures(t *testing.T) {
 	waits := s.dial()
 	waits.begin("POST", "/v1.1/queues/r/claims?wait=20", 0)
 	eventually(t, "all are counted", func() bool {
-		return s.server.gate.waiting.Load() == 1 && s.scrape()[`marconi_requests_total{route="none",status="404",version="none"}`] == "1"
+		return s.server.broker.Waiting() == 1 && s.scrape()[`marconi_requests_total{route="none",status="404",version="none"}`] == "1"
 	})
 	got := s.scrape()
 	for name, want := range map[string]string{
@@ -207,7 +207,7 @@ func TestReadiness(t *testing.T) {
 	// A request under way keeps the server from being gone.
 	c := s.dial()
 	c.begin("POST", messages, len(onePost))
-	eventually(t, "a request is under way", func() bool { return s.server.gate.running.Load() == 1 })
+	eventually(t, "a request is under way", func() bool { return s.server.running() == 1 })
 	s.stop()
 	eventually(t, "the server is stopping", s.server.stopping.Load)
 	want("/readyz", 503, "the server is stopping")

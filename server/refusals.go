@@ -74,6 +74,7 @@ func (r *refusals) readings() map[string]func() int64 {
 const (
 	crowded  = `{"title":"Service temporarily unavailable","description":"The server has as many connections as it may."}`
 	overfull = `{"title":"Service temporarily unavailable","description":"The server is taking in as many bytes at the moment as it may."}`
+	unread   = `{"title":"Service temporarily unavailable","description":"The server is giving out as many bytes at the moment as it may."}`
 
 	retryAfter = "30" // seconds
 )
@@ -86,7 +87,9 @@ func refuse(w http.ResponseWriter, body string) {
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("Retry-After", retryAfter)
 	h.Set("Vary", "Accept")
-	h.Set("X-Openstack-Request-Id", newRequestID())
+	if h.Get("X-Openstack-Request-Id") == "" {
+		h.Set("X-Openstack-Request-Id", newRequestID())
+	}
 	w.WriteHeader(http.StatusServiceUnavailable)
 	_, _ = w.Write([]byte(body)) // the client may have gone: nobody is left to be told
 }

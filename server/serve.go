@@ -7,7 +7,11 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"time"
 )
+
+// firstWord is how long a server that stops listens to connections on which nothing was heard yet: a request may be on its way.
+const firstWord = 200 * time.Millisecond
 
 // Serve answers the API on l, with TLS if the configuration has a certificate, until ctx ends; then it accepts nothing
 // more, finishes what runs, for as long as the configuration allows, and returns nil. It closes l, and is called once.
@@ -24,6 +28,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	s.broker.StopWaiting()
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.config.Marconi.ShutdownTimeout)
 	defer cancel()
+	defer time.AfterFunc(firstWord, s.connections.closeSilent).Stop()
 	if err := hs.Shutdown(grace); err != nil {
 		s.log.LogAttrs(ctx, slog.LevelWarn, "requests were cut off", slog.Any("error", err))
 		_ = hs.Close() // what still runs is cut; there is nothing left to do about it
@@ -44,6 +49,7 @@ func (s *Server) httpServer() *http.Server {
 		IdleTimeout:       c.IdleTimeout,
 		MaxHeaderBytes:    c.MaxHeaderBytes,
 		ConnContext:       withConnection,
+		ConnState:         s.connections.note,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 }

@@ -60,3 +60,19 @@ func TestStopCutsWhatDoesNotEnd(t *testing.T) {
 		t.Errorf("the stop took %s, with a shutdown_timeout of 300 ms", took)
 	}
 }
+
+// Clients make connections in advance. Nobody waits for the first word on one of them.
+func TestStopDoesNotWaitForTheSilent(t *testing.T) {
+	s := serve(t)
+	s.open("")
+	spoken := s.open("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	if n, err := spoken.Read(make([]byte, 12)); n != 12 || err != nil {
+		t.Fatalf("%d bytes of an answer, %v", n, err)
+	}
+	if took := s.ends(); took > 3*time.Second {
+		t.Errorf("the stop took %s", took)
+	}
+	if n := len(s.server.connections.silent); n > 0 {
+		t.Errorf("%d connections are still listened to", n)
+	}
+}

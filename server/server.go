@@ -12,6 +12,7 @@
 //	connections.go   counts the connections; one too many is told so
 //	certificate.go   TLS, if there is a certificate, which can be replaced while all goes on
 //	gate.go          counts the requests and the bytes of their bodies; says which were slow
+//	exchange.go      counts the bytes of large answers
 //	transport/rest   the API
 //
 // What operators ask for is in ops.go, on an address of its own; its figures are in [metrics].
@@ -134,6 +135,7 @@ func (s *Server) open(ctx context.Context, o Options) error {
 		Versions:          versions(o.Config.EnabledVersions()),
 		DeleteNeedsClaims: o.Config.Transport.MessageDeleteWithClaimID,
 		MaxDepth:          o.Config.Marconi.MaxJSONDepth,
+		DrainTime:         o.Config.Marconi.BodyTimeout,
 		Observe:           s.observe(),
 	})
 	return err

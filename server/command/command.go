@@ -49,12 +49,14 @@ Flags beat environment variables (MARCONI_<GROUP>__<OPTION>), which beat configu
 		},
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Version:       version(),
 	}
-	c.SetVersionTemplate("marconi-server {{.Version}}\n")
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: see --help", err) })
 	f := addFlags(c.Flags())
 	c.RunE = func(c *cobra.Command, _ []string) error {
+		if f.version {
+			_, err := fmt.Fprintln(p.Stdout, "marconi-server", version())
+			return err
+		}
 		var err error
 		status, err = run(c.Context(), drivers, p, f.sources(c.Flags(), p.Environ), f.printConfig)
 		return err
@@ -81,6 +83,7 @@ type flags struct {
 	files       []string
 	dir         string
 	printConfig bool
+	version     bool
 }
 
 // addFlags gives every option that has a flag its flag; what they are called and mean is in the configuration's table.
@@ -89,6 +92,8 @@ func addFlags(fs *pflag.FlagSet) *flags {
 	fs.StringArrayVar(&f.files, "config-file", nil, "configuration `file` (INI); may be given several times, later ones win")
 	fs.StringVar(&f.dir, "config-dir", "", "`folder` whose *.conf files are read after the others, by name")
 	fs.BoolVar(&f.printConfig, "print-config", false, "print all options with value, origin and help, and stop")
+	// Cobra's own flag needs a template, and with templates in it a program keeps every method of every type: 2 MB.
+	fs.BoolVarP(&f.version, "version", "v", false, "print the version and stop")
 	for _, o := range config.Flags() {
 		fs.String(o.Name, "", o.Help)
 		if o.Bool {

@@ -29,7 +29,7 @@ type Level struct {
 func (r Readings) collectors() []prometheus.Collector {
 	all := []prometheus.Collector{
 		gauge("marconi_requests_running", "Requests under way, but for those that wait for messages.", r.Running),
-		gauge("marconi_requests_waiting", "Requests under way that asked to wait for messages.", r.Waiting),
+		gauge("marconi_requests_waiting", "Requests that wait for messages at this moment: none is there for them.", r.Waiting),
 		counter("marconi_slow_requests_total", "Requests that the log calls slow.", nil, r.SlowRequests),
 	}
 	all = append(all, r.Connections.gauges("marconi_connections", "Connections to the API.")...)

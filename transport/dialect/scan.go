@@ -222,8 +222,11 @@ func (s *scanner) escape() bool {
 		s.pos += 2
 		return true
 	case 'u':
+		if len(rest) < 5 || !isHex(rest[1]) || !isHex(rest[2]) || !isHex(rest[3]) || !isHex(rest[4]) {
+			return false
+		}
 		s.pos += 6
-		return len(rest) >= 5 && isHex(rest[1]) && isHex(rest[2]) && isHex(rest[3]) && isHex(rest[4])
+		return true
 	}
 	return false
 }

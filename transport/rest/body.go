@@ -20,8 +20,8 @@ const (
 	// drainTime is how long that may take at most.
 	drainTime = 30 * time.Second
 
-	// maxClaimBody is the largest body of a claim, for which the API names no limit.
-	maxClaimBody = 256 << 10
+	// MaxClaimBody is the largest body of a claim, for which the API names no limit.
+	MaxClaimBody = 256 << 10
 
 	// firstRead is for how much of a body memory is taken before any of it has come.
 	firstRead = 16 << 10

@@ -10,7 +10,7 @@ func postClaim(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	doc, err := c.body(maxClaimBody)
+	doc, err := c.body(MaxClaimBody)
 	if err != nil {
 		return reply{}, err
 	}
@@ -22,6 +22,7 @@ func postClaim(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	c.leaves = true
 	claim, err := c.api.Broker.ClaimMessages(c.Context(), broker.Claim{
 		Queue: c.queue, TTL: terms.TTL, Grace: terms.Grace, Limit: limit, Wait: wait,
 	})
@@ -45,7 +46,7 @@ func getClaim(c *call) (reply, error) {
 }
 
 func patchClaim(c *call) (reply, error) {
-	doc, err := c.body(maxClaimBody)
+	doc, err := c.body(MaxClaimBody)
 	if err != nil {
 		return reply{}, err
 	}

@@ -158,6 +158,7 @@ func deleteOrPopMessages(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	c.leaves = true
 	messages, err := c.api.Broker.PopMessages(c.Context(), broker.Pop{Queue: c.queue, Limit: n, Wait: wait})
 	if err != nil {
 		return reply{}, err

@@ -193,7 +193,7 @@ func TestBodySizes(t *testing.T) {
 		{"POST", "/v1/queues/q/messages", message(256), 201, ""},
 		{"POST", "/v1/queues/q/messages", message(257), 400, "Invalid API request"},
 		{"POST", "/v1/queues/q/claims", `{"ttl": 60, "grace": 60}` + strings.Repeat(" ", 256), 201, ""},
-		{"POST", "/v1/queues/q/claims", `{"ttl": 60, "grace": 60}` + strings.Repeat(" ", maxClaimBody), 400, "Invalid API request"},
+		{"POST", "/v1/queues/q/claims", `{"ttl": 60, "grace": 60}` + strings.Repeat(" ", MaxClaimBody), 400, "Invalid API request"},
 	} {
 		a := s.want(tt.status, tt.method, tt.target, tt.body)
 		if tt.title != "" && a.title(t) != tt.title {
