@@ -27,6 +27,10 @@ lint: ## gofmt, vet, staticcheck, golangci-lint, govulncheck, where they can be 
 fuzz: ## each fuzz target for FUZZTIME
 	@scripts/fuzz $(FUZZTIME)
 
+.PHONY: soak
+soak: ## the tests of faults in full: kills, full disks, floods, depth, on a machine that does nothing else
+	MARCONI_TEST_SOAK=1 $(GO) test -v -count=1 -timeout 2h ./faults
+
 .PHONY: bench
 bench: ## the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
