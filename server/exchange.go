@@ -43,7 +43,7 @@ func (x *exchange) WriteHeader(status int) {
 	if !x.takeRoom() {
 		x.status, x.refused = http.StatusServiceUnavailable, true
 		x.gate.refusals.note(tooManyBytes)
-		maps.DeleteFunc(x.Header(), func(name string, _ []string) bool { return name != "X-Openstack-Request-Id" })
+		maps.DeleteFunc(x.Header(), func(name string, _ []string) bool { return name != "X-Openstack-Request-Id" && name != "Connection" })
 		refuse(x.ResponseWriter, unread)
 		return
 	}

@@ -54,6 +54,11 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, crowded)
 		return
 	}
+	if r.ContentLength < 0 {
+		// It came in chunks, and may have named a length, too, which net/http doesn't tell: then a proxy may have seen its end
+		// elsewhere, and what stands behind it is not to be taken for a request (RFC 9112, 6.1).
+		w.Header().Set("Connection", "close")
+	}
 	bytes := g.bytesOf(r)
 	if !g.take(&g.bodyBytes, bytes) {
 		g.refusals.note(tooManyBytes)

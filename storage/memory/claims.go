@@ -13,12 +13,13 @@ import (
 // A claim hides messages. It lives as long as it holds any: when its time is over, settling takes them all away.
 type claim struct {
 	id      marconi.ClaimID
-	lease   bool // of dead letters: only deleting and moving know it
 	ttl     marconi.Seconds
 	updated int64
 	ends    int64
 	seqs    []int64 // what it got, in order
-	held    int     // how many of those it still holds
+	held    int32   // how many of those it still holds
+	lease   bool    // of dead letters: only deleting and moving know it
+	next    *claim  // in the queue's list of those that are over
 }
 
 // claim is the live claim or lease of that ID, or nil.

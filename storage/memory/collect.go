@@ -29,9 +29,13 @@ func (d *dataStore) Purge(ctx context.Context, ref marconi.QueueRef) error {
 func (d *dataStore) Collect(ctx context.Context) (int, error) {
 	collected := 0
 	var empty []*queue
+	var busy []marconi.QueueRef
 	err := d.each(ctx, func(q *queue) {
 		collected += q.expired
 		q.expired, q.spare = 0, nil
+		if q.forget(maxTurnForgot) {
+			busy = append(busy, q.ref)
+		}
 		if len(q.claims) == 0 {
 			q.claims = nil // a map never shrinks
 		}
@@ -40,6 +44,12 @@ func (d *dataStore) Collect(ctx context.Context) (int, error) {
 			empty = append(empty, q)
 		}
 	})
+	for _, ref := range busy {
+		for more := true; more && err == nil; {
+			more = false
+			err = d.visit(ctx, ref, func(q *queue) { more = q.forget(maxTurnForgot) })
+		}
+	}
 	for _, q := range empty {
 		d.shard(q.ref).drop(q)
 	}

@@ -14,8 +14,11 @@ import (
 // maxTurn is how many segments are settled before the queue's lock is given to others: at most 2 ms of work.
 const maxTurn = 64
 
-// maxForgotten is how many claims that are over are forgotten in one call.
-const maxForgotten = 64
+// How many claims that are over are forgotten in one call, and in one turn of a collection.
+const (
+	maxForgotten  = 64
+	maxTurnForgot = 1024
+)
 
 // A queue is the messages and claims of one QueueRef.
 type queue struct {
@@ -32,7 +35,7 @@ type queue struct {
 	due    dueHeap  // all, by what ends first
 	spare  *segment // one that became empty while others were in use: it is used again
 	claims map[marconi.ClaimID]*claim
-	over   []*claim // those among claims that hold nothing any more
+	over   *claim // the first of those among claims that hold nothing any more
 
 	live, claimed int   // messages; those under a claim or lease
 	bytes         int64 // of the room
@@ -167,7 +170,7 @@ func (q *queue) unclaim(m *mark) {
 	m.claim = nil
 	q.claimed--
 	if c.held--; c.held == 0 {
-		q.over = append(q.over, c)
+		c.next, q.over = q.over, c
 	}
 }
 
@@ -293,18 +296,17 @@ func (q *queue) clear() {
 	q.bytes = 0
 }
 
-// forget drops some of the claims that are over. They count for nothing, so there is no hurry; 100 000 may end at once.
-func (q *queue) forget() {
-	n := min(len(q.over), maxForgotten)
-	for i, c := range q.over[:n] {
+// forget drops at most n of the claims that are over, and reports whether there are more. They count for nothing, so there is
+// no hurry; 100 000 may end at once.
+func (q *queue) forget(n int) (more bool) {
+	for ; n > 0 && q.over != nil; n-- {
+		c := q.over
+		q.over, c.next = c.next, nil
 		if q.claims[c.id] == c {
 			delete(q.claims, c.id)
 		}
-		q.over[i] = nil
 	}
-	if q.over = q.over[n:]; len(q.over) == 0 {
-		q.over = nil
-	}
+	return q.over != nil
 }
 
 func millis(s marconi.Seconds) int64 { return int64(s) * 1000 }

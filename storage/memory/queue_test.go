@@ -227,7 +227,7 @@ func (w *worker) check(t checker) {
 func (q *queue) faults() (faults []string) {
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
 	live, claimed, ready, last := 0, 0, row{}, int64(-1)
-	held := map[*claim]int{}
+	held := map[*claim]int32{}
 	for i, s := range q.all {
 		faults = append(faults, s.faults(q.now)...)
 		if s.first <= last {
@@ -295,4 +295,29 @@ func (s *segment) faults(now int64) (faults []string) {
 		fault("counts %d live, %d free from %d on, ready: %v; there are %d, %d, from %d on", s.live, s.free, s.from, s.ready, live, free, first)
 	}
 	return faults
+}
+
+// What has become of thousands of claims that ended together is forgotten by the next collection, though nobody calls the
+// queue; those that live are not.
+func TestCollectForgetsClaims(t *testing.T) {
+	d, now := turnedStore(t)
+	fill(t, d, 5*maxTurnForgot)
+	claimAll(t, d, 2)
+	now.pass(300 * time.Second)
+	fill(t, d, 10)
+	claim := marconi.ClaimRequest{ID: "lives", TTL: 600, Grace: 60, Limit: 5}
+	if got, err := d.Claim(t.Context(), benchRef, claim); err != nil || len(got.Messages) != 5 {
+		t.Fatalf("Claim = %d messages, %v", len(got.Messages), err)
+	}
+	now.pass(300 * time.Second)
+	if _, err := d.Collect(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	q := d.shard(benchRef).queue(benchRef)
+	if len(q.claims) != 1 || q.claims["lives"] == nil || q.over != nil {
+		t.Errorf("after a collection the queue knows %d claims, want the one that lives", len(q.claims))
+	}
+	if s, err := d.Stats(t.Context(), benchRef); err != nil || s.Claimed != 5 || s.Free != 5*maxTurnForgot+5 {
+		t.Errorf("Stats = %+v, %v; want 5 claimed, all others free", s, err)
+	}
 }

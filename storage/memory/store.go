@@ -238,7 +238,7 @@ func (d *dataStore) enter(q *queue) bool {
 
 // leave unlocks the queue and tells those who wait what has happened.
 func (d *dataStore) leave(q *queue) {
-	q.forget()
+	q.forget(maxForgotten)
 	n := q.news
 	q.news = news{}
 	q.mu.Unlock()

@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"fmt"
 	"path/filepath"
 	"sync"
@@ -31,31 +30,6 @@ func openBench(b *testing.B, options string) *dataStore {
 	return s.Data.(*dataStore)
 }
 
-// BenchmarkPost is one message of 1 KiB a post. The bare transaction is the same statements without the driver: what a
-// single caller pays beyond it is the price of the writer's goroutine. What many callers gain by sharing commits is the
-// ratio of the last two.
-func BenchmarkPost(b *testing.B) {
-	b.Run("bare transaction", benchBareTransaction)
-	for _, c := range []struct {
-		name    string
-		options string
-		callers int
-	}{
-		{"1 caller", "", 1},
-		{"1 caller, no group commit", "?group_commit=off", 1},
-		{"64 callers, no group commit", "?group_commit=off", 64},
-		{"64 callers", "", 64},
-	} {
-		b.Run(c.name, func(b *testing.B) {
-			d := openBench(b, c.options)
-			together(b, c.callers, func(int) error {
-				_, err := d.Post(context.Background(), ref("q"), benchPost(1, 1024))
-				return err
-			})
-		})
-	}
-}
-
 // together shares b.N calls of f among goroutines.
 func together(b *testing.B, callers int, f func(i int) error) {
 	b.Helper()
@@ -75,46 +49,6 @@ func together(b *testing.B, callers int, f func(i int) error) {
 	all.Wait()
 	b.StopTimer()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "ops/s")
-}
-
-func benchBareTransaction(b *testing.B) {
-	f, err := openSQLiteFile(b.Context(), sqlitePlace{path: filepath.Join(b.TempDir(), "bare.db"), options: defaultSQLiteOptions()})
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { f.close() })
-	s := sqliteStatements()
-	var begin, body, message, header, commit *sql.Stmt
-	for to, query := range map[**sql.Stmt]string{
-		&begin: "BEGIN IMMEDIATE", &body: s.insertBody, &message: s.insertMessage, &header: s.saveHeader, &commit: "COMMIT",
-	} {
-		if *to, err = f.conn.PrepareContext(b.Context(), query); err != nil {
-			b.Fatal(err)
-		}
-	}
-	if _, err := f.conn.ExecContext(b.Context(), s.makeHeader, "p", "q", 7, 0); err != nil {
-		b.Fatal(err)
-	}
-	content := bytes.Repeat([]byte("x"), 1024)
-	seq := int64(1700000000000) << 10
-	b.ResetTimer()
-	for i := range b.N {
-		seq++
-		for _, run := range []func() error{
-			func() error { _, err := begin.Exec(); return err },
-			func() error { _, err := body.Exec(i+1, content); return err },
-			func() error {
-				_, err := message.Exec(1, seq, 0, 3600, seq>>10, seq>>10+3600_000, string(benchClient), "", i+1)
-				return err
-			},
-			func() error { _, err := header.Exec(1, seq, 0, i+1, 0); return err },
-			func() error { _, err := commit.Exec(); return err },
-		} {
-			if err := run(); err != nil {
-				b.Fatal(err)
-			}
-		}
-	}
 }
 
 // BenchmarkDepth shows that no operation costs more on a longer queue.

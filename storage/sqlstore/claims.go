@@ -9,46 +9,8 @@ import (
 	"github.com/marconi-mq/marconi"
 )
 
-// lookedRows is how many free rows one transaction looks at for messages to hand out, as long as it finds none: many
-// in a row may have expired, or have been claimed too often. Behind so many dead letters a claim gets these alone, and
-// the next one looks further.
-const lookedRows = 2000
-
 // anyClaims lets messages be found that were claimed any number of times.
 const anyClaims = math.MaxInt32
-
-// A freeLook is a search for the oldest free messages. It goes on from one transaction to the next.
-type freeLook struct {
-	limit      int
-	mostClaims int   // only messages claimed fewer times
-	from       int64 // nothing to be found lies below
-}
-
-// findFree gives the oldest free messages, all that the limit allows. With more it has found none yet, and is not over.
-func (t *tx) findFree(q *header, l *freeLook) (found messages, more bool, err error) {
-	for {
-		l.from = max(l.from, q.first)
-		err := t.query(t.free, found.add, q.id, l.from, t.now, l.mostClaims, l.limit-len(found), lookedRows)
-		if err != nil {
-			return nil, false, fmt.Errorf("find free messages: %w", err)
-		}
-		if len(found) == l.limit {
-			break
-		}
-		more, err := t.get(t.further, []any{&l.from}, q.id, l.from, lookedRows)
-		if err != nil {
-			return nil, false, fmt.Errorf("find free messages: %w", err)
-		}
-		if !more {
-			break
-		}
-		if len(found) == 0 {
-			return nil, true, nil
-		}
-	}
-	found.sort()
-	return found, false, nil
-}
 
 // Claim implements [marconi.ClaimStore].
 func (d *dataStore) Claim(ctx context.Context, ref marconi.QueueRef, r marconi.ClaimRequest) (marconi.Claimed, error) {
@@ -80,7 +42,8 @@ func (t *tx) claim(q *header, r marconi.ClaimRequest, look *freeLook) (got marco
 		got.Messages, err = t.claimAgain(q, claim)
 		return got, err
 	}
-	if err := t.ripen(q); err != nil {
+	ripe, err := t.ripenOldest(q)
+	if err != nil {
 		return got, err
 	}
 	if claim.id != 0 && claim.first < q.first { // it went with a purge, and is not collected yet
@@ -88,7 +51,7 @@ func (t *tx) claim(q *header, r marconi.ClaimRequest, look *freeLook) (got marco
 			return got, err
 		}
 	}
-	found, more, err := t.findFree(q, look)
+	found, more, err := t.findOldest(q, look, ripe)
 	if err != nil {
 		return got, err
 	}
@@ -105,17 +68,6 @@ func (t *tx) claim(q *header, r marconi.ClaimRequest, look *freeLook) (got marco
 		got.Messages, err = t.lendClaim(q, r, found)
 	}
 	return got, err
-}
-
-// looked is the seq below which the search saw everything.
-func (l *freeLook) looked(found messages, more bool) int64 {
-	switch {
-	case more:
-		return l.from
-	case len(found) == l.limit:
-		return found[len(found)-1].seq
-	}
-	return math.MaxInt64
 }
 
 func (t *tx) lendClaim(q *header, r marconi.ClaimRequest, found messages) ([]marconi.Message, error) {

@@ -165,10 +165,11 @@ func (d *dataStore) Pop(ctx context.Context, ref marconi.QueueRef, limit int) ([
 		if q == nil || err != nil {
 			return err
 		}
-		if err := t.ripen(q); err != nil {
+		ripe, err := t.ripenOldest(q)
+		if err != nil {
 			return err
 		}
-		found, more, err := t.findFree(q, &look)
+		found, more, err := t.findOldest(q, &look, ripe)
 		if more {
 			return errAgain
 		}

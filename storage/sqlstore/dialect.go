@@ -29,6 +29,9 @@ type engine interface {
 	// read calls row for each row of a query, which sees one state of the database. It ends with ctx.
 	read(ctx context.Context, query string, row func(*sql.Rows) error, args ...any) error
 
+	// trim gives back to the system what the database keeps beyond its pages, as far as nobody is in the way.
+	trim(ctx context.Context) error
+
 	// close finishes what has begun. No call may be made after it.
 	close() error
 }
@@ -57,12 +60,14 @@ type statements struct {
 
 // Reads of messages. All see those whose hold is over as free, whether or not a write has noticed yet.
 type listStatements struct {
-	listFree string // key, after, client or null, limit: free messages of others than client
-	listAll  string // key, after, client or null, with claimed, with delayed, limit
-	getByID  string // key, seqs: live messages
-	oldest   string // key: one message
-	newest   string // key: one message
-	getClaim string // key, claim: its messages, each with the claim's ttl and time of update
+	listFree  string // key, after, client or null, limit: free messages of others than client, each with how many holds were over
+	listAll   string // key, after, client or null, with claimed, with delayed, limit, the last to look at
+	countOver string // key: how many holds are over that no write has ended yet, up to manyOver
+	walkEnd   string // project, name, incarnation, after, n: the seq behind n messages of any kind
+	getByID   string // key, seqs: live messages
+	oldest    string // key: one message
+	newest    string // key: one message
+	getClaim  string // key, claim: its messages, each with the claim's ttl and time of update
 }
 
 // Reads of what is to be counted or done.
@@ -73,7 +78,7 @@ type countStatements struct {
 	nextEnd    string // key: whether a hold is over, and when the next one will be, or 0
 	anythingTo string // time: whether there are expired messages or holds that are over
 	idle       string // last, limit: project, name, incarnation of queues with nothing in them and no post since
-	freePages  string // how many pages of the database hold nothing, and how many there are
+	freePages  string // how many pages of the database hold nothing, how many there are, and the size of one
 }
 
 // Headers of queues. Each write knows them; see headers.go.
@@ -87,11 +92,11 @@ type headerStatements struct {
 
 // Messages, as writes find and change them.
 type messageStatements struct {
-	insertBody    string // id, body
+	insertBody    string // id, body, sum
 	insertMessage string // qid, seq, hold, ttl, created, expires, client, checksum, body
 	lastBody      string // highest id of a body
-	free          string // qid, from, time, most claims, limit, looked: free messages among the first so many rows
-	further       string // qid, from, looked: seq of the free row behind so many
+	free          string // qid, from, time, most claims, limit, looked, below: free messages among the first so many rows
+	further       string // qid, from, looked, below: seq of the free row behind so many
 	spent         string // qid, from, time, least claims, below, limit: free messages claimed so often
 	held          string // qid, seqs, first, time: seq, expires, and hold, kind, name, end and number of what holds it
 	remove        string // qid, seqs
@@ -104,17 +109,22 @@ type holdStatements struct {
 	lastHold   string // highest id of a hold
 	hold       string // qid, name: a hold, all its columns
 	overHolds  string // qid, time, limit: those that are over
+	overFirst  string // qid, time, limit: the same, those first that hold the oldest messages
 	restart    string // id, ttl, updated, expires
 	lighten    string // id, n: it holds n fewer
 	dropHold   string // id
+	dropHolds  string // ids, a JSON array
 	take       string // qid, seqs, hold, claims more
 	extend     string // qid, seqs, hold, ttl, expires, before: of those that expire before
-	release    string // qid, seqs, hold
+	release    string // qid, seqs, holds, a JSON array
 }
 
 // What is left over.
 type restStatements struct {
 	expired       string // time, limit: qid and seq of messages
+	expiredAfter  string // time, qid, time, limit: of the next messages to expire, how many do so at a time in a queue: time, qid, number
+	deadBelow     string // qid, time: the seq below which all messages have expired, and nothing has held any
+	countBelow    string // qid, from, below, limit: how many free messages there are, and the last one's seq
 	overQueue     string // time: qid of a hold that is over
 	addGarbage    string // qid, below
 	garbage       string // a qid and below

@@ -15,7 +15,7 @@ import (
 // How often the collector works. What has expired it removes at once, for the counts of a queue count rows; the rest
 // can wait.
 const (
-	collectEvery = time.Second
+	collectEvery = passEvery
 	tidyEvery    = time.Minute
 )
 
@@ -38,8 +38,10 @@ const idleAfter = time.Hour
 // A collector gives back the space of what nobody can see any more, in turns.
 type collector struct {
 	*dataStore
-	rows    int // what the next turn removes
-	removed int // messages so far
+	rows    int   // what the next turn removes
+	removed int   // messages so far
+	free    int64 // pages that were free at the last look
+	pass    passing
 }
 
 // collectNowAndThen is the collector's goroutine.
@@ -48,7 +50,7 @@ func (d *dataStore) collectNowAndThen(ctx context.Context) {
 	c := &collector{dataStore: d, rows: firstTurn}
 	tick := time.NewTicker(collectEvery)
 	defer tick.Stop()
-	tidy := time.Now().Add(jittered(tidyEvery))
+	tidy, space := time.Now().Add(jittered(tidyEvery)), time.Now().Add(jittered(spaceEvery))
 	for {
 		select {
 		case <-ctx.Done():
@@ -57,9 +59,13 @@ func (d *dataStore) collectNowAndThen(ctx context.Context) {
 		}
 		// What fails is tried again next time; if the database is in trouble, whoever calls it hears of that.
 		_ = c.collectEnded(ctx)
-		if now := time.Now(); now.After(tidy) {
+		switch now := time.Now(); {
+		case now.After(tidy):
 			_ = c.tidy(ctx, false)
-			tidy = now.Add(jittered(tidyEvery))
+			tidy, space = now.Add(jittered(tidyEvery)), now.Add(jittered(spaceEvery))
+		case now.After(space):
+			_ = c.giveBack(ctx, false)
+			space = now.Add(jittered(spaceEvery))
 		}
 		c.report()
 	}
@@ -103,28 +109,28 @@ func (c *collector) collectEnded(ctx context.Context) error {
 	if err != nil || !anything {
 		return err
 	}
+	if err := c.passExpired(ctx); err != nil {
+		return err
+	}
 	if err := c.turns(ctx, c.ripenSome); err != nil {
 		return err
 	}
 	return c.turns(ctx, c.removeExpired)
 }
 
-// tidy removes the rest of queues that were dropped or purged, headers nobody needs, and, if there is much of it or all
-// is to go, the space that became free.
+// tidy removes headers nobody needs, and gives back what it can; see [collector.giveBack].
 func (c *collector) tidy(ctx context.Context, all bool) error {
-	if err := c.turns(ctx, c.removeGarbage); err != nil {
-		return err
-	}
 	if err := c.dropIdle(ctx); err != nil {
 		return err
 	}
-	return c.shrink(ctx, all)
+	return c.giveBack(ctx, all)
 }
 
 // A step does about so much of the collector's work, and reports whether there is more.
 type step func(t *tx, rows int) (removed int, more bool, err error)
 
-// turns takes steps until there is no more to do. Each is as long as turnTime allows, by what the one before took.
+// turns takes steps until there is no more to do. Each is as long as turnTime allows, by what the one before took; and for as
+// long as it took the writer is left to others: they get half of it, whatever there is to collect.
 func (c *collector) turns(ctx context.Context, do step) error {
 	for more := true; more; {
 		var removed int
@@ -140,8 +146,31 @@ func (c *collector) turns(ctx context.Context, do step) error {
 		}
 		c.removed += removed
 		c.pace(took)
+		if !more {
+			break
+		}
+		if err := rest(ctx, min(took, 2*turnTime)); err != nil {
+			return err
+		}
+		if time.Since(c.pass.last) > passEvery {
+			if err := c.passExpired(ctx); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
+}
+
+// rest waits.
+func rest(ctx context.Context, d time.Duration) error {
+	wait := time.NewTimer(d)
+	defer wait.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-wait.C:
+		return nil
+	}
 }
 
 func (c *collector) pace(took time.Duration) {
@@ -277,22 +306,4 @@ func (t *tx) dropAll(refs []marconi.QueueRef, before int64) error {
 		}
 	}
 	return nil
-}
-
-// shrink gives free pages of the file back to the system: all, or where they are a quarter of it. What is posted next
-// would otherwise use them.
-func (c *collector) shrink(ctx context.Context, all bool) error {
-	return c.turns(ctx, func(t *tx, _ int) (removed int, more bool, err error) {
-		var free, pages int64
-		if _, err := t.get(t.freePages, []any{&free, &pages}); err != nil {
-			return 0, false, fmt.Errorf("count free pages: %w", err)
-		}
-		if free == 0 || !all && free < pages/4 {
-			return 0, false, nil
-		}
-		if _, err := t.exec(t.vacuum); err != nil {
-			return 0, false, fmt.Errorf("give free pages back: %w", err)
-		}
-		return 0, true, nil
-	})
 }

@@ -76,8 +76,7 @@ func TestExpiredMessagesGoByThemselves(t *testing.T) {
 }
 
 func TestDroppedAndPurgedQueuesAreCollected(t *testing.T) {
-	s := mustOpen(t, "sqlite://", storage.Options{})
-	defer mustClose(t, s)
+	s, _, _ := openStill(t)
 	for i, name := range []string{"dropped", "purged", "left"} {
 		postTTL(t, s, ref(name), 3600, 1500)
 		for c := range 20 {

@@ -18,6 +18,8 @@ type header struct {
 	sealed         bool
 	total, claimed int64
 
+	empty gap // what the last searches for free messages have found out
+
 	dirty bool // to be saved before the commit
 	gone  bool // dropped
 }

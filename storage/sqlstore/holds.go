@@ -3,6 +3,8 @@ package sqlstore
 import (
 	"database/sql"
 	"fmt"
+	"math"
+	"strings"
 
 	"github.com/marconi-mq/marconi"
 )
@@ -32,6 +34,10 @@ func (k holdKind) end() change {
 // ripenRows is how many messages one transaction frees whose hold is over: freeing 100 000 in one keeps everybody
 // else waiting for more than a second.
 const ripenRows = 256
+
+// ripenHolds is one more than the holds that whoever wants free messages ends before taking them. If there are more, there may
+// be a thousand, and those are ended that hold the oldest messages.
+const ripenHolds = 16
 
 // A hold is a row of holds.
 type hold struct {
@@ -78,45 +84,88 @@ func (t *tx) keepBack(q *header, h hold, seqs []int64) (hold, error) {
 	return h, nil
 }
 
-// ripen frees what is no longer kept back in the queue. With errAgain there is more of it: whoever wants the oldest
-// free messages can't choose yet.
-func (t *tx) ripen(q *header) error {
+// over are the holds of a queue that are over, as many as the limit says, in the order of the query.
+func (t *tx) over(query string, q *header, limit int) ([]hold, error) {
 	var over []hold
-	err := t.query(t.overHolds, func(rows *sql.Rows) error {
+	err := t.query(query, func(rows *sql.Rows) error {
 		var h hold
 		over = append(over, h)
 		return over[len(over)-1].scan(rows)
-	}, q.id, t.now, ripenRows)
+	}, q.id, t.now, limit)
 	if err != nil {
-		return fmt.Errorf("find what is no longer kept back: %w", err)
+		return nil, fmt.Errorf("find what is no longer kept back: %w", err)
 	}
-	rows := 0
-	for i, h := range over {
-		if rows > 0 && rows+h.n > ripenRows {
-			return errAgain
-		}
-		rows += h.n
-		if err := t.letGo(q, h); err != nil {
-			return err
-		}
-		if i == ripenRows-1 {
-			return errAgain
-		}
+	return over, nil
+}
+
+// ripenOldest frees what is no longer kept back in the queue, or, of very much, those that were kept back longest. It gives
+// the seq below which all is free that can be: whoever takes only what lies below it takes the oldest.
+func (t *tx) ripenOldest(q *header) (below int64, err error) {
+	over, err := t.over(t.overHolds, q, ripenHolds)
+	if len(over) == ripenHolds && err == nil {
+		over, err = t.over(t.overFirst, q, ripenHolds)
+	}
+	if err != nil {
+		return 0, err
+	}
+	n := min(atOnce(over), ripenHolds-1) // of more than that, the last tells where the rest begins
+	below = math.MaxInt64
+	for _, h := range over[n:] {
+		below = min(below, h.first)
+	}
+	return below, t.letGo(q, over[:n]...)
+}
+
+// ripen frees what is no longer kept back in the queue. With errAgain there is more of it.
+func (t *tx) ripen(q *header) error {
+	over, err := t.over(t.overHolds, q, ripenRows)
+	if err != nil {
+		return err
+	}
+	n := atOnce(over)
+	if err := t.letGo(q, over[:n]...); err != nil {
+		return err
+	}
+	if n < len(over) || n == ripenRows {
+		return errAgain
 	}
 	return nil
 }
 
-// letGo frees all that a hold holds, and removes the hold.
-func (t *tx) letGo(q *header, h hold) error {
-	if h.first >= q.first {
-		freed, err := t.exec(t.release, q.id, h.seqs, h.id)
-		if err != nil {
-			return fmt.Errorf("free messages: %w", err)
+// atOnce is how many holds are ended in one transaction: the first, and as many more as together do not hold too much.
+func atOnce(over []hold) int {
+	rows := 0
+	for i, h := range over {
+		if rows += h.n; i > 0 && rows > ripenRows {
+			return i
 		}
-		t.uncount(q, h.kind, int(freed))
-		t.tellFree(q, h.kind.end(), int(freed))
 	}
-	return t.removeHold(h.id)
+	return len(over)
+}
+
+// letGo frees all that holds of the queue hold, and removes the holds.
+func (t *tx) letGo(q *header, holds ...hold) error {
+	if len(holds) == 0 {
+		return nil
+	}
+	ids, seqs := make([]int64, len(holds)), make([]string, 0, len(holds))
+	for i, h := range holds {
+		ids[i] = h.id
+		if h.first >= q.first {
+			seqs = append(seqs, strings.Trim(h.seqs, "[]"))
+			t.uncount(q, h.kind, h.n)
+			t.tellFree(q, h.kind.end(), h.n)
+			q.empty.close(h.seqs)
+		}
+	}
+	list := jsonList(ids)
+	if _, err := t.exec(t.release, q.id, "["+strings.Join(seqs, ",")+"]", list); err != nil {
+		return fmt.Errorf("free messages: %w", err)
+	}
+	if _, err := t.exec(t.dropHolds, list); err != nil {
+		return fmt.Errorf("remove what kept messages back: %w", err)
+	}
+	return nil
 }
 
 func (t *tx) removeHold(id int64) error {

@@ -32,12 +32,18 @@ func (d *dataStore) Post(ctx context.Context, ref marconi.QueueRef, p marconi.Po
 
 // post adds messages with sequence numbers in a row, the first of which it returns.
 func (t *tx) post(ref marconi.QueueRef, p marconi.Post) (first int64, err error) {
-	q, err := t.madeHeader(ref)
+	q, err := t.header(ref)
 	if err != nil {
 		return 0, err
 	}
-	if q.sealed {
+	if q != nil && q.sealed {
 		return 0, marconi.ErrSealed
+	}
+	if err := t.room.take(roomFor(p)); err != nil { // before anything is changed: a refusal costs nobody else anything
+		return 0, err
+	}
+	if q, err = t.madeHeader(ref); err != nil {
+		return 0, err
 	}
 	t.change(q)
 	first = q.take(len(p.Messages), t.now)
@@ -68,7 +74,7 @@ func (t *tx) insert(q *header, seq, hold int64, client marconi.ClientID, m marco
 	if content == nil {
 		content = []byte{}
 	}
-	if _, err := t.exec(t.insertBody, body, content); err != nil {
+	if _, err := t.exec(t.insertBody, body, content, sumOf(content)); err != nil {
 		return fmt.Errorf("add a body: %w", err)
 	}
 	_, err := t.exec(t.insertMessage, q.id, seq, hold, int64(m.TTL), t.now, t.now+millis(m.TTL), string(client), m.Checksum, body)
@@ -110,19 +116,16 @@ func (d *dataStore) List(ctx context.Context, ref marconi.QueueRef, l marconi.Li
 	if !l.Echo {
 		others = string(l.Client)
 	}
-	now := d.millis()
-	query, args := d.sql.listFree, keyOf(ref, now, after, others, l.Limit)
+	look := listLook{Listing: l, ref: ref, now: d.millis(), after: after, others: others}
+	find := d.findFree
 	if l.IncludeClaimed || l.IncludeDelayed {
-		query, args = d.sql.listAll, keyOf(ref, now, after, others, l.IncludeClaimed, l.IncludeDelayed, l.Limit)
+		find = d.findAll
 	}
-	var found messages
-	if err := d.read(ctx, "list messages", query, found.add, args...); err != nil {
+	found, err := find(ctx, &look)
+	if len(found) == 0 || err != nil {
 		return marconi.Page[marconi.Message]{}, err
 	}
-	if len(found) == 0 {
-		return marconi.Page[marconi.Message]{}, nil
-	}
-	found.sort()
+	now := look.now
 	return marconi.Page[marconi.Message]{
 		Items: found.shown(ref.Incarnation, now),
 		Next:  marconi.Marker(seqid.Position(found[len(found)-1].seq)),

@@ -14,10 +14,10 @@ import (
 var excused = map[string][]string{
 	// Messages whose hold is over and that no write has freed yet are brought into order: those of a second at most.
 	"listFree": {"USE TEMP B-TREE FOR ORDER BY", "SCAN m"},
-	// Here m is the few rows that were just found.
-	"free": {"SCAN m"},
+	// Here f is what the index has just given, as many as were asked for.
+	"free": {"SCAN f"},
 	// These go over all queues, and say so.
-	"volume": {"SCAN q"}, "queues": {"SCAN q"}, "idle": {"SCAN data_queues"},
+	"volume": {"SCAN q", "SCAN leased"}, "queues": {"SCAN q"}, "idle": {"SCAN data_queues"},
 	// Any row will do.
 	"garbage": {"SCAN garbage"},
 }
@@ -25,7 +25,7 @@ var excused = map[string][]string{
 // harmless are steps that go over what is small by construction: a list of seqs, a result just made, a pragma.
 var harmless = regexp.MustCompile(`^(SCAN (s|gone|over|json_each|pragma_\w+)( VIRTUAL TABLE.*)?|SCAN CONSTANT ROW)$`)
 
-var parameter = regexp.MustCompile(`\?[0-9]+`)
+var parameter = regexp.MustCompile(`\?[0-9]*`)
 
 // TestPlans asks SQLite how it would run each statement: none may go through all messages, or sort them.
 func TestPlans(t *testing.T) {
@@ -69,7 +69,11 @@ func isExcused(name, step string) bool {
 
 func planOf(t *testing.T, s storage.Opened, text string) (steps []string) {
 	t.Helper()
-	args := make([]any, len(slices.Compact(slices.Sorted(slices.Values(parameter.FindAllString(text, -1))))))
+	parameters := parameter.FindAllString(text, -1)
+	if !slices.Contains(parameters, "?") { // each of these is one more
+		parameters = slices.Compact(slices.Sorted(slices.Values(parameters)))
+	}
+	args := make([]any, len(parameters))
 	rows, err := writerOf(s).conn.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+text, args...)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text)
@@ -92,12 +96,19 @@ func TestHotPlans(t *testing.T) {
 	defer mustClose(t, s)
 	q := sqliteStatements()
 	for _, c := range []struct{ name, text, want string }{
-		{"free", q.free, "SEARCH messages USING INDEX messages_free (qid=? AND seq>?)"},
-		{"listFree", q.listFree, "SEARCH m USING INDEX messages_free (qid=? AND seq>?)"},
+		{"free", q.free, "SEARCH messages USING COVERING INDEX messages_free (qid=? AND seq>? AND seq<?)"},
+		{"listFree", q.listFree, "SEARCH f USING COVERING INDEX messages_free (qid=? AND seq>?)"},
 		{"listFree, over", q.listFree, "SEARCH h USING INDEX holds_due (qid=? AND expires<?)"},
-		{"listAll", q.listAll, "SEARCH m USING PRIMARY KEY (qid=? AND seq>?)"},
+		{"listAll", q.listAll, "SEARCH m USING PRIMARY KEY (qid=? AND seq>? AND seq<?)"},
+		{"walkEnd", q.walkEnd, "SEARCH m USING PRIMARY KEY (qid=? AND seq>?)"},
 		{"overHolds", q.overHolds, "SEARCH holds USING INDEX holds_due (qid=? AND expires<?)"},
 		{"expired", q.expired, "SEARCH m USING COVERING INDEX messages_expires (expires<?)"},
+		{"overFirst", q.overFirst, "SEARCH holds USING INDEX holds_first (qid=?)"},
+		{"deadBelow", q.deadBelow, "SEARCH messages USING COVERING INDEX messages_free (qid=? AND seq>?)"},
+		{"deadBelow, held", q.deadBelow, "SEARCH holds USING COVERING INDEX holds_first (qid=?)"},
+		{"expiredAfter", q.expiredAfter, "SEARCH messages USING COVERING INDEX messages_expires ((expires,qid)>(?,?) AND expires<?)"},
+		{"countBelow", q.countBelow, "SEARCH messages USING COVERING INDEX messages_free (qid=? AND seq>? AND seq<?)"},
+		{"stats, leases", q.stats, "SEARCH h USING INDEX holds_leases (qid=?)"},
 		{"held", q.held, "SEARCH m USING PRIMARY KEY (qid=? AND seq=?)"},
 		{"stats, expired", q.stats, "SEARCH messages USING COVERING INDEX messages_expires (expires<?)"},
 		{"newest", q.newest, "SEARCH m USING PRIMARY KEY (qid=? AND seq>?)"},

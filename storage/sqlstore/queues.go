@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"database/sql"
@@ -38,8 +39,22 @@ func (c *controlStore) CreateQueue(ctx context.Context, key marconi.QueueKey, m 
 
 // makeQueue makes a queue unless there is one of its name.
 func (t *tx) makeQueue(q marconi.QueueRef, m marconi.Metadata) (made bool, err error) {
+	if full := t.room.take(queueOverhead + bodyRoom(len(m))); full != nil {
+		if _, found, err := t.metadataSize(q.QueueKey); found || err != nil {
+			return false, err
+		}
+		return false, full
+	}
 	n, err := t.exec(t.createQueue, string(q.Project), string(q.Name), int64(q.Incarnation), []byte(m), t.now)
 	return n > 0, err
+}
+
+// metadataSize is how long the metadata of a queue are, if there is one of that name.
+func (t *tx) metadataSize(key marconi.QueueKey) (size int, found bool, err error) {
+	var incarnation int64
+	var m []byte
+	found, err = t.get(t.queue, []any{&incarnation, &m}, string(key.Project), string(key.Name))
+	return len(m), found, err
 }
 
 // newIncarnation is 53 random bits, but never 0.
@@ -78,6 +93,11 @@ func (c *controlStore) SetMetadata(ctx context.Context, key marconi.QueueKey, m 
 		m = marconi.Metadata("{}")
 	}
 	return c.writeBytes(ctx, "set a queue's metadata", len(m), func(t *tx) error {
+		if full := t.room.take(bodyRoom(len(m))); full != nil { // but for metadata that become no longer
+			if old, found, err := t.metadataSize(key); err != nil || found && len(m) > old {
+				return cmp.Or(err, full)
+			}
+		}
 		n, err := t.exec(t.setMetadata, string(key.Project), string(key.Name), []byte(m))
 		if err == nil && n == 0 {
 			err = marconi.ErrNoQueue

@@ -112,10 +112,13 @@ func (f *sqliteFile) connect(ctx context.Context, isNew bool) (err error) {
 	if err := f.configure(ctx, isNew); err != nil {
 		return err
 	}
+	if err := f.checkTrees(ctx); err != nil {
+		return err
+	}
 	if err := f.dialect.migrate(ctx, f.db); err != nil {
 		return err
 	}
-	options := []string{"_pragma=query_only(1)", "_pragma=temp_store(2)",
+	options := []string{"_pragma=query_only(1)", "_pragma=cell_size_check(1)", "_pragma=temp_store(2)",
 		fmt.Sprintf("_busy_timeout=%d", f.options.busyTimeout), fmt.Sprintf("_pragma=mmap_size(%d)", f.options.mmap)}
 	f.readers, err = openPool(f.source(name, options...), runtime.GOMAXPROCS(0))
 	return err
@@ -148,6 +151,7 @@ func (f *sqliteFile) configure(ctx context.Context, isNew bool) error {
 	return f.pragmas(ctx,
 		"synchronous = "+f.options.synchronous,
 		"foreign_keys = ON",
+		"cell_size_check = ON",
 		"temp_store = MEMORY", // what a statement needs to go back
 		fmt.Sprintf("mmap_size = %d", f.options.mmap),
 		"cache_size = -16384",           // KiB
@@ -230,9 +234,15 @@ type sqliteEngine struct {
 func newSQLiteEngine(f *sqliteFile, data *dataStore, o storage.Options) *sqliteEngine {
 	e := &sqliteEngine{file: f, reads: &prepared{on: f.readers}}
 	e.writer = &writer{
-		conn: f.conn, stmts: &prepared{on: f.conn}, sql: &f.dialect.statements, headers: newHeaders(), numbers: &numbers{},
+		conn: f.conn, stmts: &prepared{on: f.conn}, sql: &f.dialect.statements, headers: newHeaders(), numbers: &numbers{}, room: &room{size: f.options.maxBytes},
 		now: o.Now, meter: o.Meter, maxBatch: maxBatch, publish: data.publish, turn: func() func() { return func() {} },
-		ops: make(chan *op, maxBatch), ended: make(chan struct{}),
+		ops: make(chan *op, maxBatch), ended: make(chan struct{}), disk: &fullness{path: f.path, log: o.Logger},
+	}
+	if f.path != "" {
+		e.writer.room.disk = func() (int64, error) {
+			free, err := freeBytes(f.path)
+			return free + size(f.path+"-wal"), err
+		}
 	}
 	if !f.options.groupCommit {
 		e.writer.maxBatch = 1
@@ -251,6 +261,10 @@ func (e *sqliteEngine) begin() (control string, err error) {
 		return "", err
 	}
 	if err := e.writer.numbers.load(t); err != nil {
+		return "", err
+	}
+	e.writer.room.begin()
+	if err := e.writer.room.measure(t); err != nil {
 		return "", err
 	}
 	found, err := t.get(t.meta, []any{&control}, metaControl)
@@ -272,6 +286,13 @@ func (e *sqliteEngine) read(ctx context.Context, query string, row func(*sql.Row
 		defer e.turn.RUnlock()
 	}
 	return e.reads.query(ctx, query, row, args...)
+}
+
+func (e *sqliteEngine) trim(ctx context.Context) error {
+	if e.file.path == "" {
+		return nil
+	}
+	return e.file.trim(ctx)
 }
 
 func (e *sqliteEngine) close() error {

@@ -89,18 +89,22 @@ func checkFolder(folder string) error {
 // explainSQLite says what SQLite's error means to an operator. But for a full disk it stays an error of the store's own,
 // which the broker makes Unavailable.
 func explainSQLite(path string, err error) error {
+	if errors.Is(err, errDamaged) {
+		return fmt.Errorf("%s: %s: %w", nameOf(path), adviceDamaged, err)
+	}
 	var e *sqlite.Error
 	if !errors.As(err, &e) {
 		return err
 	}
+	if isFull(e) {
+		return fmt.Errorf("%s: the disk is full: make room: %w: %w", nameOf(path), marconi.ErrFull, err)
+	}
 	advice := ""
 	switch e.Code() & 0xff {
-	case sqlite3.SQLITE_FULL:
-		return fmt.Errorf("%s: the disk is full: make room: %w: %w", nameOf(path), marconi.ErrFull, err)
 	case sqlite3.SQLITE_IOERR:
-		advice = "the disk does not read or write"
+		advice = adviceDisk(e.Code())
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
-		advice = "the file is damaged: restore it from a copy, or try what sqlite3's .recover can save"
+		advice = adviceDamaged
 	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN:
 		advice = "the file or its folder can't be written: let the server's user read and write both"
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
@@ -109,6 +113,21 @@ func explainSQLite(path string, err error) error {
 		return err
 	}
 	return fmt.Errorf("%s: %s: %w", nameOf(path), advice, err)
+}
+
+const adviceDamaged = "the file is damaged: restore it from a copy, or try what sqlite3's .recover can save"
+
+func adviceDisk(code int) string {
+	switch code {
+	case sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC, sqlite3.SQLITE_IOERR_TRUNCATE:
+		return "the disk does not write: it has become read-only, fails, or allows no larger file; the system's log may say which"
+	}
+	return "the disk does not read or write"
+}
+
+// isFull reports whether SQLite has found no room for something: a page, or the index of its log.
+func isFull(e *sqlite.Error) bool {
+	return e.Code()&0xff == sqlite3.SQLITE_FULL || e.Code() == sqlite3.SQLITE_IOERR_SHMSIZE
 }
 
 // nameOf is how messages name a database.

@@ -1,11 +1,13 @@
 package sqlstore
 
+import "fmt"
+
 // messageColumns are what scanMessage reads, from m, h (its hold, or nulls) and b (its body), at time ?4.
 const messageColumns = `m.seq, m.ttl, m.created, m.expires, m.client, m.claims, m.checksum,
-	CASE WHEN h.kind = 1 AND h.expires > ?4 THEN h.name ELSE '' END, b.body`
+	CASE WHEN h.kind = 1 AND h.expires > ?4 THEN h.name ELSE '' END, b.body, b.sum`
 
 // freeColumns are the same of messages that nothing holds.
-const freeColumns = `m.seq, m.ttl, m.created, m.expires, m.client, m.claims, m.checksum, '', b.body`
+const freeColumns = `m.seq, m.ttl, m.created, m.expires, m.client, m.claims, m.checksum, '', b.body, b.sum`
 
 // theQueue finds the header of the queue of parameters ?1 to ?3.
 const theQueue = `q.project = ?1 AND q.name = ?2 AND q.incarnation = ?3`
@@ -20,20 +22,39 @@ func sqliteStatements() statements {
 	}
 }
 
+// Bounds of what a read takes in beside what it gives; see [statements].
+const (
+	manyOver       = 64     // holds
+	countedOver    = 2000   // holds
+	countedExpired = 10_000 // messages
+)
+
 func sqliteList() listStatements {
 	return listStatements{
-		listFree: `
-SELECT ` + freeColumns + ` FROM (
-	SELECT m.* FROM data_queues q CROSS JOIN messages m INDEXED BY messages_free
-	WHERE ` + theQueue + ` AND m.qid = q.id AND m.hold = 0 AND m.seq > max(?5, q.first_seq - 1)
-		AND m.expires > ?4 AND (?6 IS NULL OR m.client <> ?6)
+		listFree: fmt.Sprintf(`
+WITH over AS MATERIALIZED (
+	SELECT h.id, h.qid, h.seqs, q.first_seq FROM data_queues q CROSS JOIN holds h INDEXED BY holds_due
+	WHERE `+theQueue+` AND h.qid = q.id AND h.expires <= ?4 AND h.first >= q.first_seq LIMIT %d)
+SELECT `+freeColumns+`, (SELECT count(*) FROM over) FROM (
+	SELECT f.seq, m.ttl, m.created, m.expires, m.client, m.claims, m.checksum, m.body
+	FROM data_queues q CROSS JOIN messages f INDEXED BY messages_free CROSS JOIN messages m
+	WHERE `+theQueue+` AND f.qid = q.id AND f.hold = 0 AND f.seq > max(?5, q.first_seq - 1) AND f.expires > ?4
+		AND m.qid = f.qid AND m.seq = f.seq AND (?6 IS NULL OR m.client <> ?6)
 	UNION ALL
-	SELECT m.* FROM data_queues q CROSS JOIN holds h INDEXED BY holds_due CROSS JOIN json_each(h.seqs) s CROSS JOIN messages m
-	WHERE ` + theQueue + ` AND h.qid = q.id AND h.expires <= ?4 AND h.first >= q.first_seq
-		AND m.qid = q.id AND m.seq = s.value AND m.hold = h.id AND m.seq > ?5
+	SELECT m.seq, m.ttl, m.created, m.expires, m.client, m.claims, m.checksum, m.body
+	FROM over CROSS JOIN json_each(over.seqs) s CROSS JOIN messages m
+	WHERE m.qid = over.qid AND m.seq = s.value AND m.hold = over.id AND m.seq > ?5
 		AND m.expires > ?4 AND (?6 IS NULL OR m.client <> ?6)
 	ORDER BY seq LIMIT ?7) m CROSS JOIN bodies b
-WHERE b.id = m.body`,
+WHERE b.id = m.body`, manyOver),
+
+		countOver: fmt.Sprintf(`
+SELECT count(*) FROM (SELECT 1 FROM data_queues q CROSS JOIN holds h INDEXED BY holds_due
+	WHERE `+theQueue+` AND h.qid = q.id AND h.expires <= ?4 AND h.first >= q.first_seq LIMIT %d) over`, manyOver),
+
+		walkEnd: `
+SELECT m.seq FROM data_queues q CROSS JOIN messages m
+WHERE ` + theQueue + ` AND m.qid = q.id AND m.seq > max(?4, q.first_seq - 1) ORDER BY m.seq LIMIT 1 OFFSET ?5`,
 
 		listAll: `
 SELECT ` + messageColumns + `
@@ -41,7 +62,7 @@ FROM data_queues q CROSS JOIN messages m LEFT JOIN holds h ON h.id = m.hold CROS
 WHERE ` + theQueue + ` AND m.qid = q.id AND m.seq > max(?5, q.first_seq - 1)
 	AND m.expires > ?4 AND (?6 IS NULL OR m.client <> ?6)
 	AND (m.hold = 0 OR h.expires <= ?4 OR CASE h.kind WHEN 3 THEN ?8 ELSE ?7 END)
-	AND b.id = m.body
+	AND b.id = m.body AND m.seq <= ?10
 ORDER BY m.seq LIMIT ?9`,
 
 		getByID: `
@@ -62,37 +83,47 @@ WHERE ` + theQueue + ` AND h.qid = q.id AND h.name = ?5 AND h.kind = 1 AND h.exp
 
 func sqliteCounts() countStatements {
 	return countStatements{
-		// What has expired leaves the counters when it is collected. Until then it is counted here, in the index alone, and taken
-		// off, up to a bound that keeps a call to some ten milliseconds: what expires beyond it waits for the collector.
-		stats: `
+		// What has expired, or whose claim is over, leaves the counters when the collector comes by. Until then it is counted here, in
+		// the indexes alone, and taken off, up to bounds that keep a call to a few milliseconds: of more, the rest waits for the
+		// collector. Claims last no longer than their messages (law C5), leases may.
+		stats: fmt.Sprintf(`
 WITH s AS MATERIALIZED (
 	SELECT q.id, q.first_seq, q.n_total, q.n_claimed,
-		(SELECT coalesce(sum(h.n), 0) FROM holds h INDEXED BY holds_due
-			WHERE h.qid = q.id AND h.expires <= ?4 AND h.kind <> 3 AND h.first >= q.first_seq) AS over,
+		(SELECT coalesce(sum(over.n), 0) FROM
+			(SELECT n FROM holds INDEXED BY holds_due
+			WHERE qid = q.id AND expires <= ?4 AND kind <> 3 AND first >= q.first_seq LIMIT %[1]d) over) AS over,
 		(SELECT m.seq FROM messages m WHERE m.qid = q.id AND m.seq >= q.first_seq AND m.expires > ?4 ORDER BY m.seq LIMIT 1) AS oldest,
 		(SELECT m.seq FROM messages m WHERE m.qid = q.id AND m.seq >= q.first_seq AND m.expires > ?4 ORDER BY m.seq DESC LIMIT 1) AS newest
-	FROM data_queues q WHERE ` + theQueue + `),
+	FROM data_queues q WHERE `+theQueue+`),
 gone AS MATERIALIZED (
-	SELECT count(*) AS n, coalesce(sum(h.kind <> 3 AND h.expires > ?4), 0) AS held
-	FROM s CROSS JOIN (SELECT qid, seq FROM messages INDEXED BY messages_expires WHERE expires <= ?4 ORDER BY expires LIMIT 200000) e
-		CROSS JOIN messages m LEFT JOIN holds h ON h.id = m.hold
-	WHERE e.qid = s.id AND e.seq >= s.first_seq AND m.qid = e.qid AND m.seq = e.seq)
+	SELECT (
+		SELECT count(*) FROM holds h INDEXED BY holds_leases CROSS JOIN json_each(h.seqs) CROSS JOIN messages m
+		WHERE h.qid = s.id AND h.kind = 2 AND h.expires > ?4 AND h.first >= s.first_seq
+			AND m.qid = s.id AND m.seq = json_each.value AND m.hold = h.id AND m.expires <= ?4) AS held, (
+		SELECT count(*) FROM
+			(SELECT qid, seq FROM messages INDEXED BY messages_expires WHERE expires <= ?4 ORDER BY expires DESC LIMIT %[2]d) gone
+		WHERE +gone.qid = s.id AND gone.seq >= s.first_seq) AS n
+	FROM s)
 SELECT m.seq, m.ttl, m.created, m.expires, m.client, m.claims, m.checksum,
-	CASE WHEN h.kind = 1 AND h.expires > ?4 THEN h.name ELSE '' END, NULL,
+	CASE WHEN h.kind = 1 AND h.expires > ?4 THEN h.name ELSE '' END, NULL, NULL,
 	s.n_total - gone.n, s.n_claimed - s.over - gone.held
 FROM s CROSS JOIN gone CROSS JOIN messages m LEFT JOIN holds h ON h.id = m.hold
-WHERE m.qid = s.id AND m.seq IN (s.oldest, s.newest)`,
+WHERE m.qid = s.id AND m.seq IN (s.oldest, s.newest)`, countedOver, countedExpired),
 
 		volume: `
 WITH gone AS (
-	SELECT count(*) AS n, coalesce(sum(h.kind <> 3 AND h.expires > ?1), 0) AS held
-	FROM messages e INDEXED BY messages_expires CROSS JOIN data_queues q LEFT JOIN holds h ON h.id = e.hold
+	SELECT count(*) AS n FROM messages e INDEXED BY messages_expires CROSS JOIN data_queues q
 	WHERE e.expires <= ?1 AND q.id = e.qid AND e.seq >= q.first_seq),
+leased AS (
+	SELECT count(*) AS n
+	FROM data_queues q CROSS JOIN holds h INDEXED BY holds_leases CROSS JOIN json_each(h.seqs) s CROSS JOIN messages m
+	WHERE h.qid = q.id AND h.kind = 2 AND h.expires > ?1 AND h.first >= q.first_seq
+		AND m.qid = q.id AND m.seq = s.value AND m.hold = h.id AND m.expires <= ?1),
 over AS (
 	SELECT coalesce(sum(h.n), 0) AS n FROM holds h INDEXED BY holds_expires CROSS JOIN data_queues q
 	WHERE h.expires <= ?1 AND h.kind <> 3 AND q.id = h.qid AND h.first >= q.first_seq)
 SELECT coalesce(sum(q.n_total), 0) - (SELECT n FROM gone),
-	coalesce(sum(q.n_claimed), 0) - (SELECT n FROM over) - (SELECT held FROM gone)
+	coalesce(sum(q.n_claimed), 0) - (SELECT n FROM over) - (SELECT n FROM leased)
 FROM data_queues q`,
 
 		queues: `
@@ -112,7 +143,7 @@ SELECT EXISTS (SELECT 1 FROM messages INDEXED BY messages_expires WHERE expires 
 		idle: `
 SELECT project, name, incarnation FROM data_queues WHERE n_total = 0 AND last_seq < ?1 AND sealed = 0 LIMIT ?2`,
 
-		freePages: `SELECT freelist_count, page_count FROM pragma_freelist_count, pragma_page_count`,
+		freePages: `SELECT freelist_count, page_count, page_size FROM pragma_freelist_count, pragma_page_count, pragma_page_size`,
 	}
 }
 
@@ -133,21 +164,22 @@ SELECT id, last_seq, first_seq, sealed, n_total, n_claimed, project, name, incar
 
 func sqliteMessages() messageStatements {
 	return messageStatements{
-		insertBody: `INSERT INTO bodies (id, body) VALUES (?1, ?2)`,
+		insertBody: `INSERT INTO bodies (id, body, sum) VALUES (?, ?, ?)`,
 
 		insertMessage: `
 INSERT INTO messages (qid, seq, hold, ttl, created, expires, client, claims, checksum, body)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9)`,
+VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?)`,
 
 		lastBody: `SELECT coalesce(max(id), 0) FROM bodies`,
 
 		free: `
 SELECT ` + freeColumns + `
-FROM (SELECT * FROM messages INDEXED BY messages_free WHERE qid = ?1 AND hold = 0 AND seq >= ?2 ORDER BY seq LIMIT ?6) m CROSS JOIN bodies b
-WHERE m.expires > ?3 AND m.claims < ?4 AND b.id = m.body LIMIT ?5`,
+FROM (SELECT seq, expires FROM messages INDEXED BY messages_free WHERE qid = ?1 AND hold = 0 AND seq >= ?2 AND seq < ?7 ORDER BY seq LIMIT ?6) f
+	CROSS JOIN messages m CROSS JOIN bodies b
+WHERE f.expires > ?3 AND m.qid = ?1 AND m.seq = f.seq AND m.claims < ?4 AND b.id = m.body LIMIT ?5`,
 
 		further: `
-SELECT seq FROM messages INDEXED BY messages_free WHERE qid = ?1 AND hold = 0 AND seq >= ?2 ORDER BY seq LIMIT 1 OFFSET ?3`,
+SELECT seq FROM messages INDEXED BY messages_free WHERE qid = ?1 AND hold = 0 AND seq >= ?2 AND seq < ?4 ORDER BY seq LIMIT 1 OFFSET ?3`,
 
 		spent: `
 SELECT ` + freeColumns + `
@@ -177,9 +209,11 @@ INSERT INTO holds (id, qid, kind, name, ttl, updated, expires, n, first, seqs) V
 		lastHold:  `SELECT coalesce(max(id), 0) FROM holds`,
 		hold:      `SELECT ` + holdColumns + ` FROM holds WHERE qid = ?1 AND name = ?2`,
 		overHolds: `SELECT ` + holdColumns + ` FROM holds INDEXED BY holds_due WHERE qid = ?1 AND expires <= ?2 ORDER BY expires LIMIT ?3`,
+		overFirst: `SELECT ` + holdColumns + ` FROM holds INDEXED BY holds_first WHERE qid = ?1 AND expires <= ?2 ORDER BY first LIMIT ?3`,
 		restart:   `UPDATE holds SET ttl = ?2, updated = ?3, expires = ?4 WHERE id = ?1`,
 		lighten:   `UPDATE holds SET n = n - ?2 WHERE id = ?1`,
 		dropHold:  `DELETE FROM holds WHERE id = ?1`,
+		dropHolds: `DELETE FROM holds WHERE id IN (SELECT value FROM json_each(?1))`,
 
 		take: `
 UPDATE messages SET hold = ?3, claims = claims + ?4 WHERE qid = ?1 AND seq IN (SELECT value FROM json_each(?2))`,
@@ -189,13 +223,32 @@ UPDATE messages SET ttl = ?4, expires = ?5
 WHERE qid = ?1 AND seq IN (SELECT value FROM json_each(?2)) AND hold = ?3 AND expires < ?6`,
 
 		release: `
-UPDATE messages SET hold = 0 WHERE qid = ?1 AND seq IN (SELECT value FROM json_each(?2)) AND hold = ?3`,
+UPDATE messages SET hold = 0
+WHERE qid = ?1 AND seq IN (SELECT value FROM json_each(?2)) AND hold IN (SELECT value FROM json_each(?3))`,
 	}
 }
 
 func sqliteRest() restStatements {
 	return restStatements{
-		expired:   `SELECT m.qid, m.seq FROM messages m INDEXED BY messages_expires WHERE m.expires <= ?1 ORDER BY m.expires LIMIT ?2`,
+		expired: `SELECT m.qid, m.seq FROM messages m INDEXED BY messages_expires WHERE m.expires <= ?1 ORDER BY m.expires LIMIT ?2`,
+		expiredAfter: `
+SELECT expires, qid, count(*) FROM
+	(SELECT expires, qid FROM messages INDEXED BY messages_expires
+	WHERE (expires, qid) > (?1, ?2) AND expires <= ?3 ORDER BY expires, qid LIMIT ?4) gone
+GROUP BY expires, qid ORDER BY expires, qid`,
+
+		deadBelow: `
+SELECT min(
+	coalesce((SELECT seq FROM messages INDEXED BY messages_free
+		WHERE qid = ?1 AND hold = 0 AND seq >= q.first_seq AND expires > ?2 ORDER BY seq LIMIT 1), q.last_seq + 1),
+	coalesce((SELECT min(first) FROM holds INDEXED BY holds_first WHERE qid = ?1), q.last_seq + 1))
+FROM data_queues q WHERE q.id = ?1`,
+
+		countBelow: `
+SELECT count(*), coalesce(max(seq), 0) FROM
+	(SELECT seq FROM messages INDEXED BY messages_free WHERE qid = ?1 AND hold = 0 AND seq >= ?2
+		AND seq < min(?3, coalesce((SELECT min(first) FROM holds INDEXED BY holds_first WHERE qid = ?1), ?3)) ORDER BY seq LIMIT ?4) gone`,
+
 		overQueue: `SELECT qid FROM holds INDEXED BY holds_expires WHERE expires <= ?1 ORDER BY expires LIMIT 1`,
 
 		addGarbage: `
@@ -210,7 +263,7 @@ DELETE FROM messages WHERE qid = ?1 AND seq IN (SELECT seq FROM messages WHERE q
 DELETE FROM holds WHERE id IN (SELECT id FROM holds INDEXED BY holds_due WHERE qid = ?1 AND first < ?2 LIMIT ?3)`,
 
 		forgetGarbage: `DELETE FROM garbage WHERE qid = ?1`,
-		vacuum:        `PRAGMA incremental_vacuum(64)`,
+		vacuum:        fmt.Sprintf("PRAGMA incremental_vacuum(%d)", turnPages),
 	}
 }
 

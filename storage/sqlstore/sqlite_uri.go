@@ -15,13 +15,14 @@ type sqliteOptions struct {
 	busyTimeout int    // milliseconds to wait for a lock of another program, such as a backup
 	mmap        int64  // bytes of the file that are read through memory: faster, but an error of the disk ends the process
 	groupCommit bool   // off: a transaction for each operation, for measuring
+	maxBytes    int64  // bytes of pages in use beyond which nothing is posted; 0: as the disk has it
 }
 
 func defaultSQLiteOptions() sqliteOptions {
 	return sqliteOptions{synchronous: "FULL", busyTimeout: 5000, groupCommit: true}
 }
 
-const knownSQLiteOptions = "busy_timeout, group_commit, mmap, synchronous"
+const knownSQLiteOptions = "busy_timeout, group_commit, max_bytes, mmap, synchronous"
 
 // A sqlitePlace is where a database is. An empty path is memory.
 type sqlitePlace struct {
@@ -82,6 +83,10 @@ func (o *sqliteOptions) set(name, text string) (err error) {
 			return fmt.Errorf("group_commit=%s: want on or off", text)
 		}
 		o.groupCommit = text == "on"
+	case "max_bytes":
+		if o.maxBytes, err = strconv.ParseInt(text, 10, 64); err != nil || o.maxBytes < 1 {
+			return fmt.Errorf("max_bytes=%s: want a number of bytes, from 1 on", text)
+		}
 	case "mmap":
 		if o.mmap, err = strconv.ParseInt(text, 10, 64); err != nil || o.mmap < 0 {
 			return fmt.Errorf("mmap=%s: want a number of bytes, or 0", text)

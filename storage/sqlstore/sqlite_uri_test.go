@@ -22,8 +22,9 @@ func TestParseSQLiteURI(t *testing.T) {
 		{"sqlite:///data/my queues.db", sqlitePlace{path: "data/my queues.db", options: normal}},
 		{"sqlite:////var/lib/marconi.db", sqlitePlace{path: "/var/lib/marconi.db", options: normal}},
 		{"sqlite:///100%25#1.db", sqlitePlace{path: "100%25#1.db", options: normal}},
-		{"sqlite:///m.db?synchronous=normal", sqlitePlace{"m.db", sqliteOptions{"NORMAL", 5000, 0, true}}},
-		{"sqlite:///m.db?busy_timeout=10&mmap=4096&group_commit=off&synchronous=OFF", sqlitePlace{"m.db", sqliteOptions{"OFF", 10, 4096, false}}},
+		{"sqlite:///m.db?synchronous=normal", sqlitePlace{"m.db", sqliteOptions{"NORMAL", 5000, 0, true, 0}}},
+		{"sqlite:///m.db?busy_timeout=10&mmap=4096&group_commit=off&synchronous=OFF", sqlitePlace{"m.db", sqliteOptions{"OFF", 10, 4096, false, 0}}},
+		{"sqlite:///m.db?max_bytes=1000000000000", sqlitePlace{"m.db", sqliteOptions{"FULL", 5000, 0, true, 1e12}}},
 	} {
 		got, err := parseSQLiteURI(c.uri)
 		if err != nil {
@@ -45,13 +46,16 @@ func TestParseSQLiteURIRefuses(t *testing.T) {
 		{"sqlite://var/lib/marconi.db", "three slashes"},
 		{"sqlite:///file:m.db?mode=ro", "behind the third slash"},
 		{"sqlite:///m\x00.db", "zero byte"},
-		{"sqlite:///m.db?timeout=5", "busy_timeout, group_commit, mmap, synchronous"},
+		{"sqlite:///m.db?timeout=5", "busy_timeout, group_commit, max_bytes, mmap, synchronous"},
 		{"sqlite:///m.db?synchronous=extra", "want full, normal"},
 		{"sqlite:///m.db?synchronous=", "want full, normal"},
 		{"sqlite:///m.db?busy_timeout=-1", "milliseconds"},
 		{"sqlite:///m.db?busy_timeout=5s", "milliseconds"},
 		{"sqlite:///m.db?mmap=1GB", "bytes"},
 		{"sqlite:///m.db?group_commit=yes", "on or off"},
+		{"sqlite:///m.db?max_bytes=0", "from 1 on"},
+		{"sqlite:///m.db?max_bytes=-1", "from 1 on"},
+		{"sqlite:///m.db?max_bytes=1G", "number of bytes"},
 		{"sqlite:///m.db?mmap=1&mmap=2", "2 times"},
 		{"sqlite:///m.db?%zz", "can't be read"},
 	} {

@@ -18,6 +18,7 @@ type tx struct {
 	stmts   *prepared
 	headers *headers
 	numbers *numbers
+	room    *room
 	now     int64 // of the store, in milliseconds; one moment for all that the operation judges
 	changed bool  // anything: if the operation fails now, the transaction is lost
 	news    []*news

@@ -88,7 +88,9 @@ func (g *target) fill() {
 }
 
 // sent is a header of an answer under the name that it has on the wire.
-func sent(w *httptest.ResponseRecorder, name string) string { return strings.Join(w.Header()[name], ", ") }
+func sent(w *httptest.ResponseRecorder, name string) string {
+	return strings.Join(w.Header()[name], ", ")
+}
 
 // ask sends a request with the usual headers.
 func (g *target) ask(method, target, body string) *httptest.ResponseRecorder {
