@@ -19,7 +19,7 @@ func TestEnds(t *testing.T) {
 		"by End":        {func(c *Context, _ func()) { c.End() }, context.Canceled},
 		"with parent":   {func(_ *Context, cancel func()) { cancel() }, context.Canceled},
 		"by its time":   {func(*Context, func()) { time.Sleep(time.Second) }, context.DeadlineExceeded},
-		"End too late":  {func(c *Context, _ func()) { time.Sleep(time.Second); c.Done(); c.End() }, context.DeadlineExceeded},
+		"End too late":  {func(c *Context, _ func()) { time.Sleep(2 * time.Second); c.Done(); c.End() }, context.DeadlineExceeded},
 		"time too late": {func(c *Context, _ func()) { c.End(); time.Sleep(time.Second) }, context.Canceled},
 		"End twice":     {func(c *Context, _ func()) { c.End(); c.End() }, context.Canceled},
 	}
