@@ -110,6 +110,9 @@ func bareTransaction(b *testing.B) func(int) error {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { f.close() })
+	if err := f.pragmas(b.Context(), "wal_autocheckpoint = 500"); err != nil {
+		b.Fatal(err)
+	}
 	s := sqliteStatements()
 	var begin, body, message, header, commit *sql.Stmt
 	for to, query := range map[**sql.Stmt]string{

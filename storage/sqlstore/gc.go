@@ -56,6 +56,7 @@ func (d *dataStore) collectNowAndThen(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		case <-d.slow:
 		}
 		// What fails is tried again next time; if the database is in trouble, whoever calls it hears of that.
 		_ = c.collectEnded(ctx)

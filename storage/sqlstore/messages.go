@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/marconi-mq/marconi"
 	"github.com/marconi-mq/marconi/internal/seqid"
@@ -121,7 +122,9 @@ func (d *dataStore) List(ctx context.Context, ref marconi.QueueRef, l marconi.Li
 	if l.IncludeClaimed || l.IncludeDelayed {
 		find = d.findAll
 	}
+	began := time.Now()
 	found, err := find(ctx, &look)
+	d.noteSlow(time.Since(began))
 	if len(found) == 0 || err != nil {
 		return marconi.Page[marconi.Message]{}, err
 	}
@@ -130,6 +133,20 @@ func (d *dataStore) List(ctx context.Context, ref marconi.QueueRef, l marconi.Li
 		Items: found.shown(ref.Incarnation, now),
 		Next:  marconi.Marker(seqid.Position(found[len(found)-1].seq)),
 	}, nil
+}
+
+// slowList is how long a listing takes that had to go over thousands of messages which have expired together.
+const slowList = 5 * time.Millisecond
+
+// noteSlow has the collector look at once, so that not many do as this one did.
+func (d *dataStore) noteSlow(took time.Duration) {
+	if took < slowList {
+		return
+	}
+	select {
+	case d.slow <- struct{}{}:
+	default:
+	}
 }
 
 // millis is the time by which a call judges.

@@ -51,7 +51,7 @@ func openSQLite(ctx context.Context, place sqlitePlace, o storage.Options) (stor
 		errs:  func(err error) error { return explainSQLite(f.path, err) },
 		open:  2,
 	}
-	data := &dataStore{plane: plane{database: db}, durable: f.durable(), ended: make(chan struct{})}
+	data := &dataStore{plane: plane{database: db}, durable: f.durable(), ended: make(chan struct{}), slow: make(chan struct{}, 1)}
 	data.hub = wake.New(o.Now, data.endings)
 	control := &controlStore{plane: plane{database: db}}
 
@@ -60,7 +60,7 @@ func openSQLite(ctx context.Context, place sqlitePlace, o storage.Options) (stor
 	if control.id, err = e.begin(); err != nil {
 		return storage.Opened{}, errors.Join(explainSQLite(place.path, err), f.close())
 	}
-	go e.writer.run()
+	e.run()
 	background, stop := context.WithCancel(context.Background())
 	data.stop = stop
 	go data.collectNowAndThen(background)
@@ -155,7 +155,7 @@ func (f *sqliteFile) configure(ctx context.Context, isNew bool) error {
 		"temp_store = MEMORY", // what a statement needs to go back
 		fmt.Sprintf("mmap_size = %d", f.options.mmap),
 		"cache_size = -16384",           // KiB
-		"wal_autocheckpoint = 1000",     // pages: at 4 MiB the writer pauses for 20 ms to bring them home
+		"wal_autocheckpoint = 0",        // sqliteLog sees to that
 		"journal_size_limit = 67108864", // what the log keeps of a time in which somebody read for long
 	)
 }
@@ -227,6 +227,7 @@ type sqliteEngine struct {
 	file   *sqliteFile
 	reads  *prepared
 	writer *writer
+	log    *sqliteLog // nil: memory
 	// turn is for memory, where SQLite has no write-ahead log and readers would be refused while the writer works.
 	turn *sync.RWMutex
 }
@@ -235,10 +236,12 @@ func newSQLiteEngine(f *sqliteFile, data *dataStore, o storage.Options) *sqliteE
 	e := &sqliteEngine{file: f, reads: &prepared{on: f.readers}}
 	e.writer = &writer{
 		conn: f.conn, stmts: &prepared{on: f.conn}, sql: &f.dialect.statements, headers: newHeaders(), numbers: &numbers{}, room: &room{size: f.options.maxBytes},
-		now: o.Now, meter: o.Meter, maxBatch: maxBatch, publish: data.publish, turn: func() func() { return func() {} },
+		now: o.Now, meter: o.Meter, maxBatch: maxBatch, publish: data.publish, turn: func() func() { return func() {} }, after: func() {},
 		ops: make(chan *op, maxBatch), ended: make(chan struct{}), disk: &fullness{path: f.path, log: o.Logger},
 	}
 	if f.path != "" {
+		e.log = newSQLiteLog(f)
+		e.writer.after = e.log.committed
 		e.writer.room.disk = func() (int64, error) {
 			free, err := freeBytes(f.path)
 			return free + size(f.path+"-wal"), err
@@ -278,6 +281,14 @@ func (e *sqliteEngine) begin() (control string, err error) {
 	return control, err
 }
 
+// run starts the goroutines, which [sqliteEngine.close] ends.
+func (e *sqliteEngine) run() {
+	go e.writer.run()
+	if e.log != nil {
+		go e.log.run()
+	}
+}
+
 func (e *sqliteEngine) write(ctx context.Context, w work) error { return e.writer.write(ctx, w) }
 
 func (e *sqliteEngine) read(ctx context.Context, query string, row func(*sql.Rows) error, args ...any) error {
@@ -297,6 +308,9 @@ func (e *sqliteEngine) trim(ctx context.Context) error {
 
 func (e *sqliteEngine) close() error {
 	e.writer.close()
+	if e.log != nil {
+		e.log.close()
+	}
 	e.reads.close()
 	return e.file.close()
 }

@@ -6,7 +6,7 @@ import (
 	"os"
 )
 
-// walKept is how long the log beside a file may stay. It comes to a quarter of that by itself (wal_autocheckpoint), a batch
+// walKept is how long the log beside a file may stay. It comes to about half of that by itself ([sqliteLog]), a batch
 // more, and beyond it where somebody reads for long, such as a backup.
 const walKept = 16 << 20
 

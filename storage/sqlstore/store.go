@@ -113,6 +113,7 @@ type dataStore struct {
 
 	stop  context.CancelFunc // ends the collector,
 	ended chan struct{}      // which then closes this
+	slow  chan struct{}      // tells it that there is something in the way of readers
 }
 
 // Close implements [marconi.DataStore].

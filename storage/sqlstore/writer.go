@@ -48,6 +48,7 @@ type writer struct {
 	maxBatch int
 	publish  func([]*news)
 	turn     func() (end func()) // keeps readers out meanwhile, where the database can't
+	after    func()              // called after each commit, when it has been answered
 	disk     *fullness
 
 	ops   chan *op
@@ -195,7 +196,9 @@ func (w *writer) commit(batch []*op) (left []*op) {
 	w.meter.Add("commits", 1)
 	w.meter.Observe("commit_operations", float64(len(batch)))
 	w.meter.Observe("commit_seconds", time.Since(committing).Seconds())
-	return append(left, w.answer(batch, nil)...)
+	left = append(left, w.answer(batch, nil)...)
+	w.after()
+	return left
 }
 
 // runAll runs the operations until the time of a batch is over. An error is the transaction's end, and that of the one
