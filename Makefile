@@ -4,7 +4,7 @@ FUZZTIME ?= 20s
 
 .PHONY: help
 help: ## print this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: ## start the server on the embedded store
@@ -18,6 +18,10 @@ test: ## install what the tests need (root on Debian), or name what they skip, a
 .PHONY: race
 race: ## the tests under the race detector (needs a C compiler)
 	@scripts/test -race
+
+.PHONY: test-versions
+test-versions: ## the tests of the Redis driver against Redis 6.0 and 8.0 and Valkey 8.1 (apt, no root)
+	@scripts/test-versions
 
 .PHONY: lint
 lint: ## gofmt, vet, staticcheck, golangci-lint, govulncheck, where they can be had

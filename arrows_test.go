@@ -28,6 +28,8 @@ var arrows = []struct {
 	{from: "internal/pyjson"},
 	{from: "internal/wake"},
 	{from: "internal/latedeadline"},
+	{from: "internal/faultproxy"},
+	{from: "internal/testservices"},
 	{from: "internal/apiscript", elsewhere: []string{"github.com/rogpeppe/go-internal/..."}},
 
 	{from: "broker", inside: []string{"", "internal/latedeadline", "internal/pyjson", "internal/wake"}, elsewhere: []string{"github.com/google/uuid", "github.com/maypok86/otter/v2"}},
@@ -39,7 +41,9 @@ var arrows = []struct {
 	{from: "storage/memory", inside: []string{"", "storage", "internal/seqid", "internal/wake"}},
 	{from: "storage/sqlstore", inside: []string{"", "storage", "internal/seqid", "internal/wake"},
 		elsewhere: []string{"modernc.org/sqlite/...", "github.com/pressly/goose/v3/..."}},
-	{from: "storage/drivers", inside: []string{"storage", "storage/memory", "storage/sqlstore"}},
+	{from: "storage/redis", inside: []string{"", "storage", "internal/seqid", "internal/wake"},
+		elsewhere: []string{"github.com/redis/rueidis/..."}},
+	{from: "storage/drivers", inside: []string{"storage", "storage/memory", "storage/redis", "storage/sqlstore"}},
 
 	{from: "transport/dialect", inside: []string{"", "broker"}, elsewhere: []string{"github.com/go-json-experiment/json/..."}},
 	{from: "transport/rest", inside: []string{"", "broker", "transport/dialect"}},

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -17,30 +19,46 @@ import (
 
 	"github.com/marconi-mq/marconi/config"
 	"github.com/marconi-mq/marconi/internal/apiscript"
+	"github.com/marconi-mq/marconi/internal/testservices"
 	"github.com/marconi-mq/marconi/server"
 	"github.com/marconi-mq/marconi/storage/drivers"
 )
 
 const scriptFolder = "testdata/script"
 
-// scriptStores are the stores that every script is run over. Nothing here is about crashes, so that SQLite need not wait
-// for the disk.
-var scriptStores = []struct {
+// A scriptStore is a store that every script is run over.
+type scriptStore struct {
 	name string
 	uri  func(folder string) string
-}{
-	{"memory", func(string) string { return "memory://" }},
-	{"sqlite", func(folder string) string {
-		return "sqlite:///" + filepath.ToSlash(filepath.Join(folder, "marconi.db")) + "?synchronous=OFF"
-	}},
+}
+
+// scriptStores are those that need no server, and those whose server is at hand. Nothing here is about crashes, so that SQLite
+// need not wait for the disk.
+func scriptStores(t *testing.T) []scriptStore {
+	t.Helper()
+	stores := []scriptStore{
+		{"memory", func(string) string { return "memory://" }},
+		{"sqlite", func(folder string) string {
+			return "sqlite:///" + filepath.ToSlash(filepath.Join(folder, "marconi.db")) + "?synchronous=OFF"
+		}},
+	}
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		t.Run("redis", func(t *testing.T) { skipService(t, "redis-server is not installed") })
+		return stores
+	}
+	redis := testservices.StartRedis(t)
+	return append(stores, scriptStore{"redis", func(folder string) string {
+		return "redis://" + redis.Address + "?prefix=" + url.QueryEscape(strings.NewReplacer("/", "", "_", "").Replace(folder))
+	}})
 }
 
 // TestScripts runs the API's scripts (see [apiscript]): each for every version it names and over every store, against a
 // server of its own on a real socket.
 func TestScripts(t *testing.T) {
+	stores := scriptStores(t)
 	for _, script := range loadScripts(t) {
 		for _, version := range script.Versions {
-			for _, store := range scriptStores {
+			for _, store := range stores {
 				name := strings.TrimSuffix(script.Name, ".txtar") + "/" + version + "/" + store.name
 				t.Run(name, func(t *testing.T) {
 					t.Parallel()

@@ -118,7 +118,7 @@ func TestWhatKeepsItFromStarting(t *testing.T) {
 		{"an argument", []string{"start"}, []string{"start", "--help"}},
 		{"a port in use", []string{"--store", "memory://", "--listen", taken.Addr().String()}, []string{taken.Addr().String(), "in use", "--listen"}},
 		{"an address that is none", []string{"--store", "memory://", "--listen", "nowhere"}, []string{"--listen", "nowhere", "127.0.0.1:8888"}},
-		{"a store that isn't built in", append(free[:2:2], "--store", "redis://127.0.0.1"), []string{"store redis", "not built into this server"}},
+		{"a store that isn't built in", append(free[:2:2], "--store", "swift://127.0.0.1"), []string{"store swift", "not built into this server"}},
 		{"a store without a scheme", append(free[:2:2], "--store", "/var/lib/x.db"), []string{"--store", "URI"}},
 		{"a level that isn't", append(free, "--log-level", "loud"), []string{"log_level", "loud", "debug"}},
 		{"a certificate without a key", append(free, "--tls-cert", "cert.pem"), []string{"--tls-cert", "tls_key"}},
@@ -132,7 +132,7 @@ func TestWhatKeepsItFromStarting(t *testing.T) {
 		{"pools", ini("[DEFAULT]\npooling = true\n"), []string{"marconi.conf:2", "pooling"}},
 		{"pools by their first name", ini("[DEFAULT]\nsharding = true\n"), []string{"marconi.conf:2", "pooling"}},
 		{"a pipeline", ini("[storage]\nmessage_pipeline = zaqar.notification.notifier\n"), []string{"marconi.conf:2", "message_pipeline"}},
-		{"a driver without its uri", ini("[drivers]\nmessage_store = redis\n"), []string{"marconi.conf:2", "message_store"}},
+		{"a driver without its uri", ini("[drivers]\nmessage_store = swift\n"), []string{"marconi.conf:2", "message_store"}},
 		{"a driver that isn't built", ini("[drivers]\nmessage_store = mongodb\n[drivers:message_store:mongodb]\nuri = mongodb://u:hunter2@h\n"), []string{"marconi.conf", "mongodb"}},
 		{"a store that another option implies", ini("[drivers:message_store:mongodb]\nuri = mongodb://u:hunter2@h\n"), []string{"mongodb", "not built"}},
 	} {

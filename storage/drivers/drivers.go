@@ -4,13 +4,18 @@ package drivers
 import (
 	"github.com/marconi-mq/marconi/storage"
 	"github.com/marconi-mq/marconi/storage/memory"
+	"github.com/marconi-mq/marconi/storage/redis"
 	"github.com/marconi-mq/marconi/storage/sqlstore"
 )
 
 // All are the drivers by the scheme of their URIs. The map is the caller's, to add to.
 func All() storage.Drivers {
 	return storage.Drivers{
-		"memory": memory.Open,
-		"sqlite": sqlstore.OpenSQLite,
+		"memory":  memory.Open,
+		"redis":   redis.Open,
+		"rediss":  redis.Open,
+		"sqlite":  sqlstore.OpenSQLite,
+		"valkey":  redis.Open,
+		"valkeys": redis.Open,
 	}
 }

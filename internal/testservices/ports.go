@@ -1,0 +1,37 @@
+//go:build unix
+
+package testservices
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"testing"
+)
+
+// busOffset is from a node's port to the one at which the nodes of its cluster talk.
+const busOffset = 10000
+
+// freePort finds a port that nobody listens at, nor at the one of its bus. It is below those that the system gives out by
+// itself, so that no outgoing connection takes it before the server does.
+func freePort(t testing.TB) int {
+	t.Helper()
+	for range 1000 {
+		port := 10000 + rand.IntN(12000)
+		if free(port) && free(port+busOffset) {
+			return port
+		}
+	}
+	t.Fatal("no port is free")
+	return 0
+}
+
+func free(port int) bool {
+	l, err := net.Listen("tcp", address(port))
+	if err != nil {
+		return false
+	}
+	return l.Close() == nil
+}
+
+func address(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }

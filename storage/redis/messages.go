@@ -1,0 +1,200 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/marconi-mq/marconi"
+	"github.com/marconi-mq/marconi/internal/seqid"
+)
+
+// mostAtOnce is how many messages a script is given or asked for: Lua can't hand on more than 8000 values at once.
+const mostAtOnce = 1000
+
+// Post implements [marconi.MessageStore].
+func (d *dataStore) Post(ctx context.Context, q marconi.QueueRef, p marconi.Post) ([]marconi.MessageID, error) {
+	client, longest := packClient(p.Client), marconi.Seconds(0)
+	args := make([]string, 1, 1+4*len(p.Messages))
+	args[0] = string(p.Client)
+	for _, m := range p.Messages {
+		args = append(args, decimal(m.TTL), decimal(m.Delay), client.pack(m), string(m.Body))
+		longest = max(longest, m.TTL)
+	}
+	if err := d.note(ctx, q, longest); err != nil {
+		return nil, fmt.Errorf("post %d messages: %w", len(p.Messages), err)
+	}
+	r, err := d.run(ctx, "post messages", d.scripts.post, q, args...)
+	if err != nil {
+		return nil, err
+	}
+	ids, first := make([]marconi.MessageID, len(p.Messages)), r.number(0)
+	for i := range ids {
+		ids[i] = marconi.MessageID(seqid.Format(int64(q.Incarnation), first+int64(i)))
+	}
+	return ids, r.err
+}
+
+// List implements [marconi.MessageStore].
+func (d *dataStore) List(ctx context.Context, q marconi.QueueRef, l marconi.Listing) (marconi.Page[marconi.Message], error) {
+	var page marconi.Page[marconi.Message]
+	place, ok := seqid.ParsePosition(string(l.Marker))
+	if !ok {
+		return page, d.passes(ctx)
+	}
+	var own packedClient
+	if !l.Echo {
+		own = packClient(l.Client)
+	}
+	err := search(func(ripe string) (reply, bool, error) {
+		r, err := d.run(ctx, "list messages", d.scripts.list, q, decimal(place), decimal(min(l.Limit-len(page.Items), mostAtOnce)), ripe,
+			flag(l.IncludeClaimed), flag(l.IncludeDelayed), own.raw, flag(own.uuid))
+		if err != nil {
+			return r, false, err
+		}
+		page.Items = append(page.Items, r.messages(0, q.Incarnation)...)
+		place = r.number(1)
+		more := r.number(2) != 0
+		return r, more && len(page.Items) < l.Limit, r.err
+	})
+	if err != nil {
+		return marconi.Page[marconi.Message]{}, err
+	}
+	if n := len(page.Items); n > 0 {
+		seq, _ := seqid.Parse(int64(q.Incarnation), string(page.Items[n-1].ID))
+		page.Next = marconi.Marker(seqid.Position(seq))
+	}
+	return page, nil
+}
+
+// passes is why a call that needs nothing of the server can't be answered, or nil.
+func (d *dataStore) passes(ctx context.Context) error {
+	if err := d.enter(ctx); err != nil {
+		return err
+	}
+	d.gate.RUnlock()
+	return nil
+}
+
+// Message implements [marconi.MessageStore].
+func (d *dataStore) Message(ctx context.Context, q marconi.QueueRef, id marconi.MessageID) (marconi.Message, error) {
+	found, err := d.Messages(ctx, q, []marconi.MessageID{id})
+	if err == nil && len(found) == 0 {
+		err = marconi.ErrNoMessage
+	}
+	if err != nil {
+		return marconi.Message{}, fmt.Errorf("get message %s: %w", id, err)
+	}
+	return found[0], nil
+}
+
+// Messages implements [marconi.MessageStore].
+func (d *dataStore) Messages(ctx context.Context, q marconi.QueueRef, ids []marconi.MessageID) ([]marconi.Message, error) {
+	var found []marconi.Message
+	seqs := numbers(q, ids)
+	if len(seqs) == 0 {
+		return nil, d.passes(ctx)
+	}
+	for ; len(seqs) > 0; seqs = seqs[min(len(seqs), mostAtOnce):] {
+		r, err := d.run(ctx, "get messages", d.scripts.get, q, seqs[:min(len(seqs), mostAtOnce)]...)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, r.messages(0, q.Incarnation)...)
+		if r.err != nil {
+			return nil, r.err
+		}
+	}
+	return found, nil
+}
+
+// numbers are those of messages, each once. What can't be the ID of one of the queue's is left out.
+func numbers(q marconi.QueueRef, ids []marconi.MessageID) []string {
+	seqs, seen := make([]string, 0, len(ids)), make(map[int64]struct{}, len(ids))
+	for _, id := range ids {
+		seq, ok := seqid.Parse(int64(q.Incarnation), string(id))
+		if _, again := seen[seq]; !ok || again {
+			continue
+		}
+		seen[seq] = struct{}{}
+		seqs = append(seqs, decimal(seq))
+	}
+	return seqs
+}
+
+// First implements [marconi.MessageStore].
+func (d *dataStore) First(ctx context.Context, q marconi.QueueRef, end marconi.End) (marconi.Message, error) {
+	which := map[marconi.End]string{marconi.Oldest: "oldest", marconi.Newest: "newest"}[end]
+	if which == "" {
+		return marconi.Message{}, &marconi.Error{
+			Kind: marconi.Internal, Code: "end", Text: fmt.Sprintf("a queue has no end number %d", end),
+		}
+	}
+	var found []marconi.Message
+	place := int64(0)
+	for more := true; more; {
+		r, err := d.run(ctx, "get the first message", d.scripts.first, q, decimal(place), which)
+		if err != nil {
+			return marconi.Message{}, err
+		}
+		found, place = r.messages(0, q.Incarnation), r.number(1)
+		more = r.number(2) != 0
+		if r.err != nil {
+			return marconi.Message{}, r.err
+		}
+	}
+	if len(found) == 0 {
+		return marconi.Message{}, fmt.Errorf("get the first message: %w", marconi.ErrEmptyQueue)
+	}
+	return found[0], nil
+}
+
+// Delete implements [marconi.MessageStore].
+func (d *dataStore) Delete(ctx context.Context, q marconi.QueueRef, id marconi.MessageID, claim marconi.ClaimID) error {
+	seqs := numbers(q, []marconi.MessageID{id})
+	if len(seqs) == 0 {
+		return d.passes(ctx)
+	}
+	args := []string{"1", "0"}
+	if claim != "" {
+		args = []string{"1", "1", packClaim(claim)}
+	}
+	_, err := d.run(ctx, "delete a message", d.scripts.delete, q, append(args, seqs...)...)
+	return err
+}
+
+// DeleteMessages implements [marconi.MessageStore]. More than a thousand are removed in several steps.
+func (d *dataStore) DeleteMessages(ctx context.Context, q marconi.QueueRef, ids []marconi.MessageID, claims []marconi.ClaimID) error {
+	seqs := numbers(q, ids)
+	if len(seqs) == 0 {
+		return d.passes(ctx)
+	}
+	args := []string{"", decimal(len(claims))}
+	for _, c := range claims {
+		args = append(args, packClaim(c))
+	}
+	for ; len(seqs) > 0; seqs = seqs[min(len(seqs), mostAtOnce):] {
+		part := append(args[:len(args):len(args)], seqs[:min(len(seqs), mostAtOnce)]...)
+		if _, err := d.run(ctx, "delete messages", d.scripts.delete, q, part...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Pop implements [marconi.MessageStore]. Many or large messages are popped in several steps; if one fails, those before it count.
+func (d *dataStore) Pop(ctx context.Context, q marconi.QueueRef, limit int) ([]marconi.Message, error) {
+	var popped []marconi.Message
+	err := search(func(ripe string) (reply, bool, error) {
+		r, err := d.run(ctx, "pop messages", d.scripts.pop, q, decimal(min(limit-len(popped), mostAtOnce)), ripe)
+		if err != nil {
+			return r, false, err
+		}
+		popped = append(popped, r.messages(0, q.Incarnation)...)
+		more := r.number(1) != 0
+		return r, more && len(popped) < limit, r.err
+	})
+	if err != nil && len(popped) == 0 {
+		return nil, err
+	}
+	return popped, nil
+}

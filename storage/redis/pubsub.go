@@ -1,0 +1,68 @@
+package redis
+
+import (
+	"context"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+const longestSilence = 2 * time.Second // between two tries to subscribe
+
+// subscribe calls onMessage for each message on a channel until the client is closed, and onConnect whenever it has
+// subscribed, the first time and after each break: what was published meanwhile is lost. Both are called from goroutines of
+// the client, each from one; onMessage must be quick, for it holds up all calls of its connection.
+func (c *client) subscribe(channel string, onMessage func(payload string), onConnect func()) {
+	subscribed := make(chan struct{}, 1)
+	c.tasks.Go(func() {
+		for {
+			select {
+			case <-c.stopped.Done():
+				return
+			case <-subscribed:
+				onConnect()
+			}
+		}
+	})
+	c.tasks.Go(func() { c.listen(channel, onMessage, subscribed) })
+}
+
+func (c *client) listen(channel string, onMessage func(string), subscribed chan<- struct{}) {
+	pause := firstPause
+	ctx := rueidis.WithOnSubscriptionHook(c.stopped, func(s rueidis.PubSubSubscription) {
+		if s.Kind != "subscribe" {
+			return
+		}
+		select {
+		case subscribed <- struct{}{}:
+		default: // one is owed already
+		}
+	})
+	for {
+		began := time.Now()
+		command := c.shared.B().Subscribe().Channel(channel).Build()
+		err := c.shared.Receive(ctx, command, func(m rueidis.PubSubMessage) { onMessage(m.Message) })
+		if time.Since(began) > longestSilence {
+			pause = firstPause
+		}
+		if !sleep(c.stopped, pause) {
+			return
+		}
+		c.meter.Add("redis_subscriptions_lost_total", 1)
+		if pause = min(2*pause, longestSilence); pause == longestSilence {
+			c.log.Warn("Redis can't be listened to: who waits in another process is woken late", "error", err)
+		}
+	}
+}
+
+// sleep waits, and tells whether nothing came between.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}

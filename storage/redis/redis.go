@@ -1,0 +1,113 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/marconi-mq/marconi"
+	"github.com/marconi-mq/marconi/storage"
+)
+
+// Open opens both planes of the store at uri; see the package for its form, and [storage.Driver]. What happens when is judged by the
+// server's clock, unless o.Now is one that is not the machine's: then a test turns it, and the server is told the time with each call.
+func Open(ctx context.Context, uri string, o storage.Options) (storage.Opened, error) {
+	o = o.WithDefaults()
+	s, err := parseURI(uri)
+	if err != nil {
+		return storage.Opened{}, fmt.Errorf("open a store in Redis: %w", err)
+	}
+	c, err := openClient(ctx, s, o.Logger, o.Meter)
+	if err != nil {
+		return storage.Opened{}, err
+	}
+	b := &base{client: c, scripts: newScripts(), keys: newKeyspace(s.prefix, o.Namespace), now: o.Now, turned: isTurned(o.Now), open: 2}
+	if err := c.load(ctx, b.scripts.all()...); err != nil {
+		c.close()
+		return storage.Opened{}, fmt.Errorf("open %s: %w", s.redacted(), err)
+	}
+	return storage.Opened{Data: newDataStore(ctx, b), Control: &controlStore{plane: plane{base: b}}}, nil
+}
+
+// isTurned reports whether a clock is another than the machine's.
+func isTurned(now func() time.Time) bool {
+	return reflect.ValueOf(now).Pointer() != reflect.ValueOf(time.Now).Pointer()
+}
+
+// A base is what the two planes share. It closes when both have been closed.
+type base struct {
+	client  *client
+	scripts *scripts
+	keys    keyspace
+	now     func() time.Time
+	turned  bool // now is a test's clock
+
+	mu   sync.Mutex // guards open
+	open int        // planes
+}
+
+// leave is called once by each plane that is closed.
+func (b *base) leave() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.open--
+	if b.open == 0 {
+		b.client.close()
+	}
+}
+
+// time is the first argument of scripts that judge by it: nothing, or a test's time.
+func (b *base) time() string {
+	if !b.turned {
+		return ""
+	}
+	return strconv.FormatInt(b.now().UnixMilli(), 10)
+}
+
+// A plane lets calls in until it is closed.
+type plane struct {
+	*base
+
+	gate   sync.RWMutex // held for reading by each call under way; guards closed
+	closed bool
+}
+
+// enter lets a call in; it has to leave by p.gate.RUnlock.
+func (p *plane) enter(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	p.gate.RLock()
+	if p.closed {
+		p.gate.RUnlock()
+		return fmt.Errorf("%w: %w", marconi.ErrUnavailable, errClosed)
+	}
+	return nil
+}
+
+// shut lets no call in any more, waits for those under way, and reports whether it did.
+func (p *plane) shut() bool {
+	p.gate.Lock()
+	defer p.gate.Unlock()
+	if p.closed {
+		return false
+	}
+	p.closed = true
+	return true
+}
+
+// Ping reports whether a server answers.
+func (p *plane) Ping(ctx context.Context) error {
+	if err := p.enter(ctx); err != nil {
+		return fmt.Errorf("ping: %w", err)
+	}
+	defer p.gate.RUnlock()
+	_, err := p.client.run(ctx, p.scripts.ping, p.keys.binding(), nil)
+	if err != nil {
+		return fmt.Errorf("ping: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,157 @@
+//go:build unix
+
+package redis
+
+import (
+	"testing"
+	"time"
+
+	"github.com/marconi-mq/marconi"
+	"github.com/marconi-mq/marconi/internal/testservices"
+	"github.com/marconi-mq/marconi/storage"
+)
+
+// twoProcesses are two stores over one server, with one queue.
+func twoProcesses(t *testing.T) (here, there *fixture) {
+	t.Helper()
+	server := testservices.StartRedis(t)
+	here, there = openFixture(t, server, storage.Options{}), openFixture(t, server, storage.Options{})
+	there.q = here.q
+	return here, there
+}
+
+func wantSignal(t *testing.T, what string, w marconi.Watch, within time.Duration) {
+	t.Helper()
+	start := time.Now()
+	select {
+	case <-w.C():
+		if took := time.Since(start); took > within {
+			t.Logf("%s was told after %v", what, took) // a loaded machine; storagetest judges
+		}
+	case <-time.After(5 * time.Second):
+		t.Fatalf("%s was not told", what)
+	}
+}
+
+func wantSilence(t *testing.T, what string, w marconi.Watch) {
+	t.Helper()
+	select {
+	case <-w.C():
+		t.Errorf("%s was told", what)
+	case <-time.After(200 * time.Millisecond):
+	}
+}
+
+func TestAnotherProcessWakes(t *testing.T) {
+	here, there := twoProcesses(t)
+	ctx := t.Context()
+	take := marconi.Interest{Take: true}
+
+	w := here.Watch(here.q, take)
+	second := here.Watch(here.q, take)
+	elsewhere := there.Watch(here.q, take)
+	wantSilence(t, "who waits for a queue in which nothing happens", w)
+	there.post(posted(1, 600)...)
+	wantSignal(t, "who waits in another process than a post", w, 100*time.Millisecond)
+	wantSignal(t, "who waits in the process of a post", elsewhere, 100*time.Millisecond)
+	wantSilence(t, "a second one for one message", second)
+	w.Close()
+	second.Close()
+	elsewhere.Close()
+
+	claim, _ := there.claim(600, 1)
+	w = here.Watch(here.q, take)
+	defer w.Close()
+	if err := there.UpdateClaim(ctx, here.q, claim, marconi.ClaimUpdate{TTL: 1}); err != nil {
+		t.Fatal(err)
+	}
+	wantSilence(t, "who waits for the end of a claim that goes on for a second", w)
+	wantSignal(t, "who waits for the end of a claim that was brought forward", w, time.Second)
+	claim, _ = there.claim(600, 1)
+	if err := there.Release(ctx, here.q, claim); err != nil {
+		t.Fatal(err)
+	}
+	wantSignal(t, "who waits for a release", w, 100*time.Millisecond)
+	there.pop(1)
+	there.post(marconi.NewMessage{TTL: 600, Delay: 1, Body: []byte("0")})
+	wantSilence(t, "who takes, of a delayed post", w)
+	wantSignal(t, "who waits for the end of a delay", w, time.Second)
+}
+
+// TestNobodyWaitsNothingIsPublished counts what waiting and not waiting cost.
+func TestNobodyWaitsNothingIsPublished(t *testing.T) {
+	f := newRunningFixture(t)
+	w := f.Watch(f.q, marconi.Interest{Take: true})
+	before := f.calls()
+	time.Sleep(300 * time.Millisecond)
+	if n := f.calls()["evalsha"] - before["evalsha"]; n != 0 {
+		t.Errorf("who waits asked the server %d times", n)
+	}
+	f.post(posted(1, 600)...)
+	w.Close()
+	if n := f.calls()["publish"] - before["publish"]; n != 1 {
+		t.Errorf("a post beside one who waits published %d times, want once", n)
+	}
+	other := f.q
+	f.q = newQueue("p", "nobody waits")
+	before = f.calls()
+	f.post(posted(1, 600)...)
+	id, _ := f.claim(60, 1)
+	if err := f.Release(t.Context(), f.q, id); err != nil {
+		t.Fatal(err)
+	}
+	if n := f.calls()["publish"] - before["publish"]; n != 0 {
+		t.Errorf("where nobody waits %d messages were published", n)
+	}
+	f.waiters.mu.Lock()
+	defer f.waiters.mu.Unlock()
+	if len(f.waiters.of) != 0 {
+		t.Errorf("%d queues are still waited for, one of them perhaps %v", len(f.waiters.of), other)
+	}
+}
+
+// TestADeadProcessIsForgotten has one that waited and never came back.
+func TestADeadProcessIsForgotten(t *testing.T) {
+	f := newFixture(t)
+	for _, channel := range []string{"dead", "alive"} {
+		if _, err := f.run(t.Context(), "wait", f.scripts.watch, f.q, channel, "60000"); err != nil {
+			t.Fatal(err)
+		}
+		f.clock.pass(30 * time.Second)
+	}
+	f.post(posted(1, 600)...)
+	if n := f.count("HLEN", "w"); n != 1 {
+		t.Errorf("%d processes are noted, want the one that is alive", n)
+	}
+	f.clock.pass(time.Minute)
+	before := f.calls()
+	f.post(posted(1, 600)...)
+	after := f.calls()
+	if after["publish"] != before["publish"] || after["hgetall"] != before["hgetall"] {
+		t.Error("a post looked for those who wait after the last had to say so again")
+	}
+}
+
+func TestAfterABreakAllLookAgain(t *testing.T) {
+	f := newRunningFixture(t)
+	watches := []marconi.Watch{
+		f.Watch(f.q, marconi.Interest{Take: true}), f.Watch(f.q, marconi.Interest{Take: true}), f.Watch(f.q, marconi.Interest{Client: poster}),
+	}
+	for _, w := range watches {
+		defer w.Close()
+	}
+	f.server.Do("CLIENT", "KILL", "TYPE", "pubsub")
+	for _, w := range watches {
+		wantSignal(t, "who waited while the line broke", w, time.Second)
+	}
+	f.server.Do("UNLINK", f.key("w"), f.key("h")) // as if another server had taken over, which did not know them
+	f.server.Do("CLIENT", "KILL", "TYPE", "pubsub")
+	for _, w := range watches {
+		wantSignal(t, "who waited while the server changed", w, time.Second)
+	}
+	time.Sleep(100 * time.Millisecond)
+	f.post(posted(3, 600)...)
+	for _, w := range watches[:2] {
+		wantSignal(t, "who waits after the server changed", w, 100*time.Millisecond)
+	}
+}
