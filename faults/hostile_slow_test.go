@@ -138,9 +138,11 @@ func TestHostileUnreadAnswers(t *testing.T) {
 	if refused == 0 || refused == len(conns) {
 		t.Errorf("%d of %d large answers were refused, want some", refused, len(conns))
 	}
-	if a := h.ask(get); a.status != http.StatusOK || len(a.body) < 20*262_000 {
-		t.Errorf("when those were cut off, a large answer is status %d with %d bytes", a.status, len(a.body))
-	}
+	// A connection is closed a moment before the room that its answer took is there again.
+	hostileAwait(t, "a large answer is given again", func() bool {
+		a := h.ask(get)
+		return a.status == http.StatusOK && len(a.body) >= 20*262_000
+	})
 	h.end(1000) // 32 MB of answers, those that are being made at that moment, and as much again until it is collected
 }
 

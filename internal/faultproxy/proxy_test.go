@@ -81,6 +81,11 @@ func call(t *testing.T, l *Line) *caller {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return talk(t, conn)
+}
+
+func talk(t *testing.T, conn net.Conn) *caller {
+	t.Helper()
 	t.Cleanup(func() { _ = conn.Close() })
 	return &caller{conn, bufio.NewReader(conn)}
 }
@@ -164,8 +169,10 @@ func TestABrokenLineIsMended(t *testing.T) {
 	if _, err := c.ask("b", time.Second); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("a connection outlives the break: %v", err)
 	}
-	if _, err := call(t, l).ask("c", time.Second); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("a broken line lets connections be made: %v", err)
+	if conn, err := net.Dial("tcp", l.Addr()); err == nil { // the line may be quicker, and reset it even before
+		if _, err := talk(t, conn).ask("c", time.Second); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("a broken line lets connections be made: %v", err)
+		}
 	}
 	l.Mend()
 	if _, err := call(t, l).ask("d", time.Second); err != nil {
