@@ -49,7 +49,7 @@ func TestLargeAnswers(t *testing.T) {
 	slow := slowReader{httptest.NewRecorder(), begun, read}
 	go func() {
 		defer close(done)
-		g.ServeHTTP(slow, httptest.NewRequest("GET", "/?60000", nil))
+		g.ServeHTTP(slow, httptest.NewRequest(http.MethodGet, "/?60000", nil))
 	}()
 	<-begun
 	for _, tt := range []struct {
@@ -91,7 +91,7 @@ func TestBodyBytesOfClaims(t *testing.T) {
 		o.Config.Transport.MaxMessagesPostSize = 1000
 		o.Config.Transport.MaxQueueMetadata = 1000
 	})
-	r := httptest.NewRequest("POST", "/v1.1/queues/q/claims", strings.NewReader(strings.Repeat(" ", 100_000)))
+	r := httptest.NewRequest(http.MethodPost, "/v1.1/queues/q/claims", strings.NewReader(strings.Repeat(" ", 100_000)))
 	if n := s.server.gate.bytesOf(r); n != 100_000 {
 		t.Errorf("a claim of 100000 bytes counts as %d", n)
 	}

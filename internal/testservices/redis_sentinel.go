@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -184,7 +185,7 @@ func (s *Sentinel) Revive(dead *Redis) {
 	s.t.Helper()
 	primary := s.Primary()
 	args := dead.args
-	dead.args = append(args[:len(args):len(args)], "--replicaof", "127.0.0.1", fmt.Sprint(primary.port))
+	dead.args = slices.Concat(args, []string{"--replicaof", "127.0.0.1", fmt.Sprint(primary.port)})
 	dead.Start()
 	dead.args = args
 	for _, one := range s.Servers {

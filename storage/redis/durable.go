@@ -63,7 +63,7 @@ func (d *durable) sendToDisk(ctx context.Context, c rueidis.DedicatedClient, com
 	synced, err := replies[1].AsIntSlice()
 	switch {
 	case err != nil:
-		return rueidis.NewErrorResult(fmt.Errorf("%w: %s", errNotSafe, err))
+		return rueidis.NewErrorResult(fmt.Errorf("%w: %s", errNotSafe, err.Error()))
 	case len(synced) == 0 || synced[0] < 1:
 		return rueidis.NewErrorResult(fmt.Errorf("%w: the append-only file was not synced", errNotSafe))
 	}
@@ -84,7 +84,7 @@ func (d *durable) sendToReplicas(ctx context.Context, c rueidis.DedicatedClient,
 	for {
 		have, connected, err := counts(replies)
 		if err != nil {
-			return rueidis.NewErrorResult(fmt.Errorf("%w: %s", errNotSafe, err))
+			return rueidis.NewErrorResult(fmt.Errorf("%w: %s", errNotSafe, err.Error()))
 		}
 		lately.Store(int32(connected))
 		need := max(connected, d.settings.waitReplicas)

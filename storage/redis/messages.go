@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/marconi-mq/marconi"
 	"github.com/marconi-mq/marconi/internal/seqid"
@@ -173,7 +174,7 @@ func (d *dataStore) DeleteMessages(ctx context.Context, q marconi.QueueRef, ids 
 		args = append(args, packClaim(c))
 	}
 	for ; len(seqs) > 0; seqs = seqs[min(len(seqs), mostAtOnce):] {
-		part := append(args[:len(args):len(args)], seqs[:min(len(seqs), mostAtOnce)]...)
+		part := slices.Concat(args, seqs[:min(len(seqs), mostAtOnce)])
 		if _, err := d.run(ctx, "delete messages", d.scripts.delete, q, part...); err != nil {
 			return err
 		}

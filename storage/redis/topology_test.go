@@ -37,7 +37,7 @@ func startLoad(t *testing.T, w wired, workers int, keys ...string) *load {
 	ctx, cancel := context.WithCancel(t.Context())
 	l.stop = cancel
 	for i := range workers {
-		l.tasks.Go(func() { l.work(t, ctx, i, keys[i%len(keys)]) })
+		l.tasks.Go(func() { l.work(ctx, t, i, keys[i%len(keys)]) })
 	}
 	return l
 }
@@ -45,7 +45,7 @@ func startLoad(t *testing.T, w wired, workers int, keys ...string) *load {
 // add appends to a list, and gives its length: what a post does.
 func add() *script { return luaOf("add", "return redis.call('RPUSH', KEYS[1], ARGV[1])").once() }
 
-func (l *load) work(t *testing.T, ctx context.Context, worker int, key string) {
+func (l *load) work(ctx context.Context, t *testing.T, worker int, key string) {
 	for n := 0; ctx.Err() == nil; n++ {
 		member := fmt.Sprintf("%d-%d", worker, n)
 		call, cancel := context.WithTimeout(t.Context(), 2*time.Second)

@@ -225,7 +225,7 @@ func hostPort(text, port string) (string, error) {
 }
 
 func notInHost(r rune) bool {
-	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-._:", r))
+	return !isPlain(r) && !strings.ContainsRune("-._:", r)
 }
 
 // takeUser reads what stands before the @. A lone word there is a password for sockets and sentinels, as in files of old;

@@ -116,11 +116,14 @@ func file(to *string, text string) error {
 	return nil
 }
 
+// isPlain reports whether r is a letter or a digit of ASCII.
+func isPlain(r rune) bool {
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
+}
+
 // setPrefix takes what can begin a key: a brace would make another hash tag of it.
 func setPrefix(s *settings, text string) error {
-	odd := func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-._", r))
-	}
+	odd := func(r rune) bool { return !isPlain(r) && !strings.ContainsRune("-._", r) }
 	if text == "" || len(text) > 64 || strings.ContainsFunc(text, odd) {
 		return errors.New("want up to 64 letters, digits, dots, dashes and underscores")
 	}
@@ -168,7 +171,7 @@ func unknownOption(name string, doubtful bool, options []option) error {
 		names[i] = o.name
 	}
 	known := "there are " + strings.Join(names, ", ")
-	odd := func(r rune) bool { return !(r >= 'a' && r <= 'z' || r == '_') }
+	odd := func(r rune) bool { return r != '_' && (r < 'a' || r > 'z') }
 	if doubtful || name == "" || len(name) > 12 || strings.ContainsFunc(name, odd) {
 		return errors.New("there is an unknown option behind the question mark; " + known)
 	}
