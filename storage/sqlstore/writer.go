@@ -103,7 +103,15 @@ func (w *writer) alone(o *op) (done bool) {
 		return false
 	}
 	defer w.mu.Unlock()
-	return len(w.commit([]*op{o})) == 0
+	whole := false
+	defer func() {
+		if !whole { // a panic, which the caller may survive; the transaction must not
+			w.abandon()
+		}
+	}()
+	done = len(w.commit([]*op{o})) == 0
+	whole = true
+	return done
 }
 
 // leave is for a caller that can't wait any longer.
