@@ -1,0 +1,259 @@
+package experiment
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/marconi-mq/marconi/bench/flow"
+	"github.com/marconi-mq/marconi/bench/measure"
+	"github.com/marconi-mq/marconi/bench/plan"
+	"github.com/marconi-mq/marconi/bench/result"
+	"github.com/marconi-mq/marconi/bench/schedule"
+	"github.com/marconi-mq/marconi/bench/target"
+	"github.com/marconi-mq/marconi/ledger"
+)
+
+// A run is one repeat of a cell, under way.
+type run struct {
+	*experimenter
+	cell          plan.Cell
+	repeat, block int
+	instance      *target.Instance
+	seed          uint64
+
+	clock       schedule.Clock
+	book        *ledger.Ledger
+	recorder    *measure.Recorder
+	watch       *measure.Watch
+	connections *target.Connections
+	traffic     *flow.Traffic
+
+	mu     sync.Mutex // guards what follows
+	faults []result.Fault
+	points []result.Point
+}
+
+// generator is the name of this process among those watched.
+const generator = "generator"
+
+// carryOut carries the run out. With an error it may still give what there is: a partial run.
+func (r *run) carryOut(ctx context.Context) (*result.Run, *result.Details, error) {
+	if err := r.setUp(); err != nil {
+		return nil, nil, err
+	}
+	defer r.connections.Close()
+	started := time.Now().Round(0)
+	sequence, err := r.traffic.Sequence()
+	if err != nil {
+		return nil, nil, err
+	}
+	debug.FreeOSMemory() // the last run's garbage is not this one's pause
+	drained, err := r.flow(ctx)
+	if cleaned := r.clean(); err == nil && cleaned != nil {
+		err = cleaned
+	}
+	got, details := r.assess(started, sequence, drained)
+	if err != nil {
+		got.Partial = true
+		got.Status, got.Reasons = result.Invalid, append(got.Reasons, "The run broke off: "+err.Error()+".")
+	}
+	return got, details, err
+}
+
+func (r *run) setUp() (err error) {
+	real := schedule.NewReal()
+	traits := r.instance.Traits
+	r.clock, r.recorder = real, measure.NewRecorder()
+	r.book = ledger.New(ledger.Options{Run: r.name(), NotFIFO: !traits.FIFO, NotAllOrNone: !traits.AllOrNone})
+	processes := append(r.instance.Processes(), measure.Process{Name: generator, PID: os.Getpid()})
+	r.watch = measure.NewWatch(real.Now, processes...)
+	if r.connections, err = r.instance.Connect(r.cell.API, r.cell.Load.Connections); err != nil {
+		return err
+	}
+	r.traffic, err = flow.New(flow.Setup{
+		Cell: r.cell, Seed: r.seed, Run: r.name(), Clock: real, Ledger: r.book, Recorder: r.recorder,
+		Connect: r.connections.Client, Log: r.Log, Late: r.Late,
+	})
+	return err
+}
+
+// name tells the run from all others on a target, in the names of its queues.
+func (r *run) name() string {
+	return strconv.FormatInt(r.report.Started.Unix(), 36) + "-" + strconv.Itoa(len(r.runs)) + "-" + strconv.Itoa(r.repeat)
+}
+
+// flow makes the traffic, with all that happens beside it.
+func (r *run) flow(ctx context.Context) (drained bool, err error) {
+	if err := r.traffic.Prepare(ctx); err != nil {
+		return false, err
+	}
+	beside, stop := context.WithCancel(ctx)
+	var others sync.WaitGroup
+	defer others.Wait()
+	defer stop()
+	others.Go(func() { r.tick(beside) })
+	others.Go(func() { r.suffer(beside) })
+	if err := r.traffic.Run(ctx); err != nil {
+		return false, err
+	}
+	r.watch.Read(ctx)
+	return r.traffic.Drain(ctx)
+}
+
+// cleanWithin is how long it may take to delete the queues, also when everything else has been broken off.
+const cleanWithin = 10 * time.Second
+
+func (r *run) clean() error {
+	ctx, done := context.WithTimeout(context.Background(), cleanWithin)
+	defer done()
+	return r.traffic.Clean(ctx)
+}
+
+// tickEvery is how often the screen is told; every fourth time processes are read.
+const tickEvery = 250 * time.Millisecond
+
+func (r *run) tick(ctx context.Context) {
+	ticker := time.NewTicker(tickEvery)
+	defer ticker.Stop()
+	for n := 0; ; n++ {
+		if n%4 == 0 {
+			r.watch.Read(ctx)
+		}
+		r.recorder.Harvest()
+		r.note()
+		r.tell(Event{Kind: Ticked, Cell: r.cell.Path(), Repeat: r.repeat, Repeats: r.cell.Time.Repeats, Block: r.block, Tick: r.now()})
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// note takes down the backlog.
+func (r *run) note() {
+	p := r.book.Progress()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.points = append(r.points, result.Point{At: r.clock.Now(), Value: float64(p.Confirmed - p.TakenAway)})
+}
+
+// now is the present moment of the run.
+func (r *run) now() *Tick {
+	p, seconds := r.book.Progress(), r.recorder.Seconds()
+	t := &Tick{At: r.clock.Now(), Posted: p.Confirmed, Delivered: p.Delivered, Deleted: p.TakenAway, Faults: p.Faults, Usage: r.usage()}
+	k := r.driving()
+	for i, s := range seconds {
+		c := s.By[k]
+		for _, of := range s.By {
+			for _, n := range of.Errors {
+				t.Errors += n
+			}
+		}
+		t.Phase, t.Max = s.Phase, max(t.Max, int64(c.Max))
+		if i == len(seconds)-1 && i > 0 {
+			continue // it isn't over
+		}
+		length := (s.To - s.From).Seconds()
+		t.Offered, t.Sent, t.Achieved = float64(c.Offered)/length, float64(c.Sent)/length, float64(c.Achieved)/length
+		t.P50, t.P99 = int64(c.P50), int64(c.P99)
+		t.Rates = append(t.Rates, float64(c.P99))
+	}
+	lag, _ := r.recorder.PacerLag(k).Quantile(0.99)
+	t.Lag = int64(lag)
+	if n := len(t.Rates); n > 20 {
+		t.Rates = t.Rates[n-20:]
+	}
+	return t
+}
+
+// usage is what the processes used between the last two readings.
+func (r *run) usage() map[string]Usage {
+	all := map[string]Usage{}
+	for _, p := range r.watch.Processes() {
+		readings := r.watch.Readings(p.Name)
+		n := len(readings)
+		if n == 0 || readings[n-1].Gone || p.PID == 0 {
+			continue
+		}
+		u := Usage{RSS: readings[n-1].RSS}
+		if n > 1 && readings[n-2].PID == readings[n-1].PID {
+			if span := (readings[n-1].At - readings[n-2].At).Seconds(); span > 0 {
+				u.CPU = (readings[n-1].CPU - readings[n-2].CPU) / span
+			}
+		}
+		all[p.Name] = u
+	}
+	return all
+}
+
+// driving is the key of the operation that the rate drives.
+func (r *run) driving() measure.Key { return Driving(r.cell) }
+
+// Driving is the key of the operation that a cell's rate drives.
+func Driving(c plan.Cell) measure.Key {
+	switch c.Workload.Describe().Drives {
+	case plan.Workers:
+		return measure.Key{Flow: "worker", Operation: "claim.empty"}
+	case plan.Callers:
+		return measure.Key{Flow: "caller", Operation: "post"}
+	}
+	return measure.Key{Flow: "producer", Operation: "post"}
+}
+
+// suffer does the plan's faults at their times, which count from the end of the warm-up.
+func (r *run) suffer(ctx context.Context) {
+	faults := slices.Clone(r.cell.Faults)
+	slices.SortStableFunc(faults, func(a, b plan.Fault) int { return int(a.At - b.At) })
+	for _, f := range faults {
+		from, _ := r.traffic.Measured()
+		for from == 0 && ctx.Err() == nil { // not begun
+			r.clock.SleepUntil(ctx, r.clock.Now()+time.Millisecond)
+			from, _ = r.traffic.Measured()
+		}
+		r.clock.SleepUntil(ctx, from+time.Duration(f.At))
+		if ctx.Err() != nil {
+			return
+		}
+		begun := r.clock.Now()
+		pid, err := r.instance.Suffer(ctx, f)
+		if err != nil {
+			r.Log.Error("fault went wrong", "do", f.Do, "to", f.To, "error", err)
+		}
+		r.watch.Replace(f.To, pid)
+		r.mu.Lock()
+		r.faults = append(r.faults, result.Fault{Do: f.Do, To: f.To, FromNS: int64(begun), ToNS: int64(r.clock.Now())})
+		r.mu.Unlock()
+	}
+}
+
+// cores is how many cores the generator may use alone: none, if there are too few to part them from the server's.
+func cores() float64 {
+	if runtime.NumCPU() < 3 {
+		return 0
+	}
+	return float64(runtime.GOMAXPROCS(0))
+}
+
+// wrong gives a sentence for each fault of a verdict's.
+func wrong(v ledger.Verdict) (reasons []string) {
+	for _, class := range ledger.Classes() {
+		if n := v.Faults[class]; n > 0 {
+			reasons = append(reasons, fmt.Sprintf("The ledger has %d %s.", n, class))
+		}
+	}
+	if v.Undecided > 0 {
+		reasons = append(reasons, fmt.Sprintf("What became of %d messages is not known: the drain was cut short.", v.Undecided))
+	}
+	if !v.Balanced() {
+		reasons = append(reasons, "The ledger's books don't balance: "+v.Identity()+".")
+	}
+	return reasons
+}

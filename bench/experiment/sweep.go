@@ -1,0 +1,293 @@
+package experiment
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/marconi-mq/marconi/bench/measure"
+	"github.com/marconi-mq/marconi/bench/plan"
+	"github.com/marconi-mq/marconi/bench/result"
+	"github.com/marconi-mq/marconi/bench/stats"
+)
+
+// precision is how close a sweep comes to the point of saturation.
+const precision = 0.05
+
+// beyond is how many levels are run past saturation, to show what then happens.
+const beyond = 2
+
+// A search looks for the highest level that is carried. It is told of levels, and says which comes next; it knows neither
+// time nor servers.
+type search struct {
+	coarse  []float64        // levels from low to high that have not been tried
+	carried map[float64]bool // those that were
+	past    int              // levels that were run above the first that was not carried
+}
+
+func newSearch(levels []plan.Rate) *search {
+	s := &search{carried: map[float64]bool{}}
+	for _, l := range levels {
+		s.coarse = append(s.coarse, float64(l))
+	}
+	return s
+}
+
+// bounds are the highest level that was carried, below all that were not, and the lowest of these.
+func (s *search) bounds() (low, high float64) {
+	high = math.Inf(1)
+	for rate, carried := range s.carried {
+		if !carried {
+			high = min(high, rate)
+		}
+	}
+	for rate, carried := range s.carried {
+		if carried && rate < high {
+			low = max(low, rate)
+		}
+	}
+	return low, high
+}
+
+// next gives the next level: from below until one isn't carried, then halves of what is left, then those above.
+func (s *search) next() (rate float64, past, more bool) {
+	low, high := s.bounds()
+	switch {
+	case math.IsInf(high, 1) && len(s.coarse) > 0:
+		rate, s.coarse = s.coarse[0], s.coarse[1:]
+		return rate, false, true
+	case math.IsInf(high, 1):
+		return 0, false, false // all were carried
+	case low > 0 && high-low > precision*high:
+		return math.Round((low + high) / 2), false, true
+	case s.past < beyond-1 && len(s.coarse) > 0: // the one that was not carried is the first of them
+		s.past++
+		rate, s.coarse = s.coarse[0], s.coarse[1:]
+		return rate, true, true
+	}
+	return 0, false, false
+}
+
+func (s *search) told(rate float64, carried bool) { s.carried[rate] = carried }
+
+// sweep searches a cell's highest rate.
+func (x *experimenter) sweep(ctx context.Context, c plan.Cell) error {
+	s, found := newSearch(x.plan.Sweep.Levels()), x.newSweep(c)
+	expected := expectedLevels(x.plan.Sweep)
+	for {
+		rate, past, more := s.next()
+		if !more || x.stopped(ctx) {
+			break
+		}
+		runs, err := x.level(ctx, c.At(plan.Rate(rate)))
+		if err != nil {
+			return err
+		}
+		if len(runs) == 0 {
+			break
+		}
+		level := judge(runs, rate)
+		level.Beyond = past
+		if !past {
+			s.told(rate, level.Carried)
+		}
+		found.add(level, runs)
+		expected--
+		x.tell(Event{Kind: Level, Cell: level.Cell, Level: &level})
+	}
+	x.progress.forget(c, max(expected, 0)*x.plan.Sweep.Repeats)
+	x.report.Sweeps = append(x.report.Sweeps, found.finish(x.plan.Seed))
+	return nil
+}
+
+// expectedLevels is how many levels a sweep will try, if its middle is where it ends.
+func expectedLevels(s *plan.Sweep) int {
+	coarse := len(s.Levels())
+	return (coarse+1)/2 + beyond + 3
+}
+
+// level runs one level so often as the sweep says, and gives the runs, those that were in the folder already among them.
+func (x *experimenter) level(ctx context.Context, c plan.Cell) (runs []*result.Run, err error) {
+	for repeat := 1; repeat <= c.Time.Repeats; repeat++ {
+		if !x.done(c.Path(), repeat) {
+			if err := x.once(ctx, c, repeat, 0, nil); err != nil {
+				return nil, err
+			}
+			x.cool(ctx, time.Duration(c.Time.Cooldown))
+		}
+		if x.stopped(ctx) {
+			return nil, nil
+		}
+	}
+	for _, r := range x.runs {
+		if r.Cell == c.Path() && !r.Partial {
+			runs = append(runs, r)
+		}
+	}
+	return runs, nil
+}
+
+// judge sums up the runs of a level: it is carried if the median run carried it.
+func judge(runs []*result.Run, rate float64) result.SweepLevel {
+	l := result.SweepLevel{Rate: rate, Cell: runs[0].Cell, Runs: len(runs), Carried: carriedBy(runs)}
+	if !l.Carried {
+		for _, r := range runs {
+			l.Why = append(l.Why, r.Reasons...)
+		}
+		slices.Sort(l.Why)
+		l.Why = slices.Compact(l.Why)
+	}
+	of := func(f func(*result.Run) float64) float64 {
+		values := make([]float64, len(runs))
+		for i, r := range runs {
+			values[i] = f(r)
+		}
+		return stats.MiddleOf(values)
+	}
+	quantile := func(f func(result.Latency) *int64) *int64 {
+		var values []float64
+		for _, r := range runs {
+			if ns := f(driven(r).Response); ns != nil {
+				values = append(values, float64(*ns))
+			}
+		}
+		if len(values) < len(runs) {
+			return nil
+		}
+		ns := int64(stats.MiddleOf(values))
+		return &ns
+	}
+	seconds := func(r *result.Run) float64 { return time.Duration(r.MeasuredNS).Seconds() }
+	l.Achieved = of(func(r *result.Run) float64 { return float64(driven(r).Achieved) / seconds(r) })
+	l.P50NS = quantile(func(r result.Latency) *int64 { return r.P50NS })
+	l.P99NS = quantile(func(r result.Latency) *int64 { return r.P99NS })
+	l.P999NS = quantile(func(r result.Latency) *int64 { return r.P999NS })
+	l.ResponseMeanNS = int64(of(func(r *result.Run) float64 { return float64(driven(r).Response.MeanNS) }))
+	l.Errors = of(errorShare)
+	l.BytesPerS = of(func(r *result.Run) float64 { return float64(driven(r).Bytes) / seconds(r) })
+	l.MinRate, l.MaxRate = of(func(r *result.Run) float64 { return r.Seconds.Min }), of(func(r *result.Run) float64 { return r.Seconds.Max })
+	l.SDRate = of(func(r *result.Run) float64 { return r.Seconds.SD })
+	return l
+}
+
+// driven is what became of the operation that the rate drives.
+func driven(r *result.Run) result.Operation { return r.Operations[Driving(r.Config).String()] }
+
+func carriedBy(runs []*result.Run) bool {
+	n := 0
+	for _, r := range runs {
+		if r.Status == result.Valid || r.Status == result.Drifting {
+			n++
+		}
+	}
+	return 2*n > len(runs)
+}
+
+// A sweeping is a sweep under way.
+type sweeping struct {
+	result.Sweep
+	runs map[float64][]*result.Run
+}
+
+func (x *experimenter) newSweep(c plan.Cell) *sweeping {
+	name := c.Path()
+	name = name[:strings.LastIndex(name, "/")]
+	return &sweeping{
+		Sweep: result.Sweep{Cell: name, Target: c.Target.Name, Workload: c.Workload.Name, API: c.API},
+		runs:  map[float64][]*result.Run{},
+	}
+}
+
+func (s *sweeping) add(l result.SweepLevel, runs []*result.Run) {
+	s.Levels = append(s.Levels, l)
+	s.runs[l.Rate] = runs
+}
+
+// finish says where the point of saturation is, and the knee.
+func (s *sweeping) finish(seed uint64) result.Sweep {
+	slices.SortFunc(s.Levels, func(a, b result.SweepLevel) int { return int(math.Copysign(1, a.Rate-b.Rate)) })
+	highest := saturation(s.runs, func(runs []*result.Run) []*result.Run { return runs })
+	s.Open = !slices.ContainsFunc(s.Levels, func(l result.SweepLevel) bool { return !l.Carried })
+	s.Saturation = result.Figure{Value: highest, Unit: "1/s", Says: "The highest rate that was carried."}
+	if s.Open {
+		s.Saturation.Says = "The highest rate that was tried, and it was carried: saturation lies above it."
+	}
+	if low, high, sure := s.interval(seed); sure {
+		s.Saturation.Low, s.Saturation.High = &low, &high
+	}
+	s.Knee = knee(s.Levels)
+	return s.Sweep
+}
+
+// saturation is the highest level that is carried, below all that are not, by a choice of each level's runs.
+func saturation(runs map[float64][]*result.Run, of func([]*result.Run) []*result.Run) float64 {
+	s := &search{carried: map[float64]bool{}}
+	for rate, all := range runs {
+		s.told(rate, carriedBy(of(all)))
+	}
+	low, _ := s.bounds()
+	return low
+}
+
+// interval is that of the point of saturation, by bootstrap over the repeats of each level. It takes three of them.
+func (s *sweeping) interval(seed uint64) (low, high float64, sure bool) {
+	for _, runs := range s.runs {
+		if len(runs) < 3 {
+			return 0, 0, false
+		}
+	}
+	const draws = 1000
+	random, all := rand.New(rand.NewPCG(seed, 4)), make([]float64, draws)
+	for i := range all {
+		all[i] = saturation(s.runs, func(runs []*result.Run) []*result.Run {
+			drawn := make([]*result.Run, len(runs))
+			for j := range drawn {
+				drawn[j] = runs[random.IntN(len(runs))]
+			}
+			return drawn
+		})
+	}
+	slices.Sort(all)
+	return all[draws/40], all[draws-1-draws/40], len(s.runs) > 0
+}
+
+// knee is where the p99 leaves twice its floor, between the levels on both sides of that by their logarithms.
+func knee(levels []result.SweepLevel) *result.Figure {
+	floor := math.Inf(1)
+	for _, l := range levels {
+		if l.P99NS != nil {
+			floor = min(floor, float64(*l.P99NS))
+		}
+	}
+	for i, l := range levels {
+		if l.P99NS == nil || float64(*l.P99NS) <= 2*floor {
+			continue
+		}
+		at := l.Rate
+		if i > 0 && levels[i-1].P99NS != nil {
+			before, after := math.Log(float64(*levels[i-1].P99NS)), math.Log(float64(*l.P99NS))
+			share := (math.Log(2*floor) - before) / (after - before)
+			at = levels[i-1].Rate + min(max(share, 0), 1)*(l.Rate-levels[i-1].Rate)
+		}
+		return &result.Figure{Value: at, Unit: "1/s", Says: fmt.Sprintf("Where the p99 leaves twice its floor of %v.", time.Duration(floor).Round(time.Microsecond))}
+	}
+	return nil
+}
+
+// secondsOf is the spread of a run's rate over its whole seconds.
+func secondsOf(seconds []measure.Second, k measure.Key) (r result.Rates) {
+	var rates []float64
+	for _, s := range seconds {
+		if isMeasured(s.Phase) && s.To-s.From >= time.Second/2 {
+			rates = append(rates, float64(s.By[k].Achieved)/(s.To-s.From).Seconds())
+		}
+	}
+	if len(rates) == 0 {
+		return r
+	}
+	return result.Rates{Min: slices.Min(rates), Max: slices.Max(rates), SD: stats.SD(rates)}
+}

@@ -1,0 +1,319 @@
+package flow
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/marconi-mq/marconi/bench/measure"
+	"github.com/marconi-mq/marconi/bench/plan"
+	"github.com/marconi-mq/marconi/bench/schedule"
+	"github.com/marconi-mq/marconi/client"
+	"github.com/marconi-mq/marconi/ledger"
+)
+
+// producers drive a workload: each posts its messages to a queue of its choice. Whoever of them is due, any free connection
+// carries it.
+type producers struct {
+	*Traffic
+	role      plan.Role
+	all       []*producer
+	meter     *measure.Meter
+	confirmed atomic.Int64 // messages
+
+	mu      sync.Mutex       // guards what follows
+	drawn   int              // operations
+	pending map[int]*posting // drawn and not yet taken
+}
+
+// A producer is one client.
+type producer struct {
+	number  int
+	handles []*client.Queue // by queue
+	book    *ledger.Producer
+	choose  func() int
+	posts   int
+}
+
+// A posting is a post with all that was drawn for it.
+type posting struct {
+	producer *producer
+	queue    int
+	post     ledger.Post
+	sizes    []int
+}
+
+func (t *Traffic) newProducers() (*producers, error) { return t.newPosters(plan.Producers) }
+
+func (t *Traffic) newPosters(role plan.Role) (*producers, error) {
+	p := &producers{Traffic: t, role: role, meter: t.meter(role, "post"), pending: map[int]*posting{}}
+	for n := range t.workload.Count(role) {
+		handles, err := t.handles(role, n)
+		if err != nil {
+			return nil, err
+		}
+		p.all = append(p.all, &producer{number: n, handles: handles, book: t.Ledger.Producer(), choose: t.choice(role, n)})
+	}
+	return p, nil
+}
+
+// choice is how a poster chooses its queues: callers keep to the one that their peers listen to.
+func (t *Traffic) choice(role plan.Role, n int) func() int {
+	if role == plan.Callers {
+		return func() int { return n % len(t.queues) }
+	}
+	return t.workload.Space.QueueChoice.Of(schedule.Stream(t.Seed, "queue of producer", n, 0), n, len(t.queues))
+}
+
+// draw chooses what an operation is: by its number alone. The producers take turns.
+func (p *producers) draw(number int) (who *producer, queue int, sizes []int) {
+	who = p.all[number%len(p.all)]
+	random := schedule.Stream(p.Seed, "post", who.number, who.posts)
+	who.posts++
+	sizes = make([]int, p.workload.Messages.Batch)
+	for i := range sizes {
+		sizes[i] = p.workload.Messages.Size.Draw(random)
+	}
+	return who, who.choose(), sizes
+}
+
+// take gives the operation of that number. Operations are drawn in their order whoever takes them first, so that their
+// messages have the same numbers in every run.
+func (p *producers) take(d schedule.Due) *posting {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for ; p.drawn <= d.Number; p.drawn++ {
+		who, queue, sizes := p.draw(p.drawn)
+		p.pending[p.drawn] = &posting{producer: who, queue: queue, sizes: sizes}
+	}
+	next := p.pending[d.Number]
+	delete(p.pending, d.Number)
+	next.post = next.producer.book.Post(ledger.Posting{
+		Queue: p.queues[next.queue].book, Messages: len(next.sizes), TTL: time.Duration(p.workload.Messages.TTL), Intended: d.Intended,
+	})
+	return next
+}
+
+// messages are what a posting has to say.
+func (p *producers) messages(o *posting) (all []client.NewMessage, bytes int64) {
+	all = make([]client.NewMessage, o.post.Len())
+	for i := range all {
+		body := filled(o.post.Body(i), o.sizes[i], p.workload.Messages.Compressible).Append(nil)
+		all[i] = client.NewMessage{TTL: time.Duration(p.workload.Messages.TTL), Body: body}
+		bytes += int64(len(body))
+	}
+	return all, bytes
+}
+
+// filled is a body of that size, of whose filler a share is the same letter.
+func filled(b ledger.Body, size int, compressible float64) ledger.Body {
+	b = b.Padded(size)
+	for i := range int(compressible * float64(len(b.Filler))) {
+		b.Filler[i] = 'x'
+	}
+	return b
+}
+
+// post makes one post and tells the ledger and the recorder. It may be called by many at a time.
+func (p *producers) post(ctx context.Context, connection int, d schedule.Due) {
+	o := p.take(d)
+	messages, bytes := p.messages(o)
+	limit, done := context.WithTimeout(ctx, time.Duration(p.Cell.Load.Timeout))
+	defer done()
+	sent := p.Clock.Now()
+	p.meter.Send(connection, sent)
+	ids, err := o.producer.handles[o.queue].Post(limit, messages...)
+	answered := p.Clock.Now()
+	ending, class := p.ending(ctx, err)
+	o.enter(ids, ending, answered)
+	switch ending {
+	case abandoned:
+		return
+	case succeeded:
+		p.confirmed.Add(int64(len(ids)))
+	default:
+		p.Log.Debug("request failed", "flow", p.role, "operation", "post", "error", err)
+	}
+	p.meter.Record(connection, measure.Sample{
+		Intended: d.Intended, Woke: d.Woke, Sent: sent, Answered: answered, Class: class, Messages: len(messages), Bytes: bytes,
+	})
+}
+
+// enter tells the ledger how a post ended.
+func (o *posting) enter(ids []client.MessageID, e ending, answered time.Duration) {
+	switch e {
+	case succeeded:
+		texts := make([]string, len(ids))
+		for i, id := range ids {
+			texts[i] = string(id)
+		}
+		o.post.Confirmed(texts, answered)
+	case refused:
+		o.post.Refused(answered)
+	default:
+		o.post.Unsure()
+	}
+}
+
+// drive posts until the length is over.
+func (p *producers) drive(ctx context.Context, start, length time.Duration) error {
+	return p.Traffic.drive(ctx, start, length, p.meter, p.post)
+}
+
+// drive makes a driving flow's operations, on a schedule or, in a closed loop, one after the other.
+func (t *Traffic) drive(ctx context.Context, start, length time.Duration, m *measure.Meter, do func(context.Context, int, schedule.Due)) error {
+	if t.Cell.Level.Mode == plan.ClosedLoop {
+		t.loop(ctx, start, length, m, do)
+		return ctx.Err()
+	}
+	s, err := t.schedule(length)
+	if err != nil {
+		return err
+	}
+	due := make(chan schedule.Due, t.backlog(length))
+	var running sync.WaitGroup
+	running.Go(func() {
+		schedule.Pacer{
+			Clock: t.Clock, Sequence: shifted{s, start}, Rate: t.Cell.Level.Rate, Out: due, Offered: m.Offer, Late: t.Late,
+		}.Run(ctx)
+	})
+	for connection := range t.connections() {
+		running.Go(func() {
+			for d := range due {
+				if now := t.Clock.Now(); now >= start+length+grace {
+					m.Unsent(connection, d.Intended, now)
+					continue
+				}
+				do(ctx, connection, d)
+			}
+		})
+	}
+	running.Wait()
+	return ctx.Err()
+}
+
+// grace is how long what was intended in time may still be sent when the time is over.
+const grace = 100 * time.Millisecond
+
+// loop makes operations one after the other, as many at a time as the level has clients.
+func (t *Traffic) loop(ctx context.Context, start, length time.Duration, m *measure.Meter, do func(context.Context, int, schedule.Due)) {
+	var next atomic.Int64
+	var running sync.WaitGroup
+	for connection := range t.Cell.Level.Clients {
+		running.Go(func() {
+			t.Clock.SleepUntil(ctx, start)
+			for ctx.Err() == nil {
+				now := t.Clock.Now()
+				if now >= start+length {
+					return
+				}
+				m.Offer(now)
+				do(ctx, connection, schedule.Due{Number: int(next.Add(1)) - 1, Intended: now, Woke: now})
+			}
+		})
+	}
+	running.Wait()
+}
+
+// schedule is that of the driving flow, from 0 on.
+func (t *Traffic) schedule(length time.Duration) (schedule.Sequence, error) {
+	return schedule.New(schedule.Pacing{
+		Arrivals: t.Cell.Load.Arrivals, Rate: t.Cell.Level.Rate, Ramp: time.Duration(t.Cell.Load.Ramp), Length: length,
+		Random: schedule.Stream(t.Seed, "arrivals", 0, 0),
+	})
+}
+
+// shifted is a sequence that begins at a time of its own.
+type shifted struct {
+	schedule.Sequence
+	by time.Duration
+}
+
+func (s shifted) Next() (time.Duration, bool) {
+	at, ok := s.Sequence.Next()
+	return at + s.by, ok
+}
+
+// backlog is how many operations may be due and not taken: all there can be, up to 24 MB of them.
+func (t *Traffic) backlog(length time.Duration) int {
+	return int(min(math.Ceil(2*t.Cell.Level.Rate*length.Seconds())+1000, 1<<20))
+}
+
+// connections is how many operations of the driving flow can be under way at once: what those who follow leave, of a set
+// that never grows.
+func (t *Traffic) connections() int {
+	n := t.Cell.Load.Connections
+	if t.Cell.Load.MaxInFlight > 0 {
+		n = min(n, t.Cell.Load.MaxInFlight)
+	}
+	return max(n-len(t.actors), 1)
+}
+
+// sequence is the hash of all that the flow will offer: intended times, flows, queues, sizes and bodies.
+func (p *producers) sequence(length time.Duration) (string, error) {
+	s, err := p.schedule(length)
+	if err != nil {
+		return "", err
+	}
+	fresh, numbers := &producers{Traffic: p.Traffic}, make([]uint32, len(p.all))
+	for n := range p.all {
+		fresh.all = append(fresh.all, &producer{number: n, choose: p.choice(p.role, n)})
+	}
+	h := fnv.New64a()
+	var text []byte
+	for number := 0; ; number++ {
+		at, ok := s.Next()
+		if !ok {
+			return fmt.Sprintf("%016x", h.Sum64()), nil
+		}
+		who, queue, sizes := fresh.draw(number)
+		text = fmt.Appendf(text[:0], "%d post %d %d", at, who.number, queue)
+		for i, size := range sizes {
+			b := ledger.Body{Producer: uint32(who.number), Number: numbers[who.number], Index: i, Size: len(sizes), Intended: at}
+			numbers[who.number]++
+			text = filled(b, size, p.workload.Messages.Compressible).Append(text)
+		}
+		_, _ = h.Write(text)
+	}
+}
+
+// Sequence is the hash of all that the driving flow will offer: the same for the same seed, whatever the target does. In a
+// closed loop nothing is known before the answers; it is empty then.
+func (t *Traffic) Sequence() (string, error) {
+	if t.Cell.Level.Mode == plan.ClosedLoop {
+		return "", nil
+	}
+	times := t.Cell.Time
+	return t.driver.sequence(time.Duration(t.Cell.Load.Ramp + times.Warmup + times.Duration))
+}
+
+// prefill fills a queue before the run, ten messages a post.
+func (t *Traffic) prefill(ctx context.Context, q *queue, c *client.Queue) error {
+	const atOnce = 10
+	book := t.Ledger.Producer()
+	for left := t.workload.Space.Prefill; left > 0; left -= atOnce {
+		o := &posting{sizes: make([]int, min(left, atOnce))}
+		random := schedule.Stream(t.Seed, "prefill", q.number, left)
+		for i := range o.sizes {
+			o.sizes[i] = min(t.workload.Messages.Size.Draw(random), maxPost/atOnce)
+		}
+		o.post = book.Post(ledger.Posting{
+			Queue: q.book, Messages: len(o.sizes), TTL: time.Duration(t.workload.Messages.TTL), Intended: t.Clock.Now(),
+		})
+		messages, _ := (&producers{Traffic: t}).messages(o)
+		ids, err := c.Post(ctx, messages...)
+		e, _ := t.ending(ctx, err)
+		o.enter(ids, e, t.Clock.Now())
+		if err != nil {
+			return fmt.Errorf("fill queue %s: %w", q.name, err)
+		}
+	}
+	return nil
+}
+
+// maxPost is what the body of a post may have, less its framing.
+const maxPost = 250 << 10

@@ -1,0 +1,124 @@
+package result
+
+import (
+	"time"
+
+	"github.com/marconi-mq/marconi/bench/measure"
+	"github.com/marconi-mq/marconi/bench/plan"
+)
+
+// ExperimentSchema is the form of experiment.json.
+const ExperimentSchema = "marconi-bench/experiment/1.0"
+
+// An Experiment is all that a plan led to.
+type Experiment struct {
+	Schema      string    `json:"schema"`
+	Name        string    `json:"name"` // of its folder
+	Plan        string    `json:"plan"`
+	PlanHash    string    `json:"plan_hash"`
+	Command     []string  `json:"command"` // that repeats it
+	Started     time.Time `json:"started"`
+	Ended       time.Time `json:"ended"`
+	Partial     bool      `json:"partial"` // cut short: run --resume goes on
+	Environment string    `json:"environment_hash"`
+
+	Cells  []Summary     `json:"cells"`
+	Sweeps []Sweep       `json:"sweeps,omitempty"`
+	Absent []Absent      `json:"absent,omitempty"` // what was not run, because …
+	Blocks []Calibration `json:"blocks,omitempty"` // the noise before each block
+}
+
+// A Summary is what the runs of a cell say together.
+type Summary struct {
+	Cell       string    `json:"cell"`
+	Config     plan.Cell `json:"config"`
+	ConfigHash string    `json:"config_hash"`
+	Backend    string    `json:"backend"`
+	Runs       int       `json:"runs"`
+	Valid      int       `json:"valid"`  // of these
+	Status     Status    `json:"status"` // of most of them; invalid if one is
+	Reasons    []string  `json:"reasons,omitempty"`
+
+	// Metrics are medians over the valid runs, or, if none is, over all, with 95 % intervals where there are enough runs:
+	// achieved_per_s, response_p50_ns, response_p99_ns, response_p99_9_ns, end_to_end_p99_ns, sojourn_p99_ns,
+	// server_cpu_s_per_1000_messages, server_rss_max_bytes, requests_per_message …
+	Metrics map[string]Figure `json:"metrics"`
+
+	Operations map[string]Latency `json:"operations"` // response times of all its runs together
+	EndToEnd   Latency            `json:"end_to_end"`
+	Sojourn    Latency            `json:"sojourn"`
+}
+
+// A Sweep is a search for the highest rate that is carried.
+type Sweep struct {
+	Cell       string       `json:"cell"` // without its level
+	Target     string       `json:"target"`
+	Workload   string       `json:"workload"`
+	API        string       `json:"api"`
+	Levels     []SweepLevel `json:"levels"`         // by rate
+	Saturation Figure       `json:"saturation"`     // the highest rate carried, 1/s; 0: none was
+	Knee       *Figure      `json:"knee,omitempty"` // where the p99 leaves twice its floor, 1/s
+	Open       bool         `json:"open,omitempty"` // the highest level was carried, too: saturation lies above
+}
+
+// A SweepLevel is one rate of a sweep.
+type SweepLevel struct {
+	Rate     float64  `json:"rate_per_s"`
+	Cell     string   `json:"cell"` // where its runs are
+	Runs     int      `json:"runs"`
+	Carried  bool     `json:"carried"`
+	Why      []string `json:"why,omitempty"`  // it was not
+	Achieved float64  `json:"achieved_per_s"` // medians over its runs, as the rest
+	P50NS    *int64   `json:"response_p50_ns"`
+	P99NS    *int64   `json:"response_p99_ns"`
+	P999NS   *int64   `json:"response_p99_9_ns"`
+	Errors   float64  `json:"errors_ratio"`
+	Beyond   bool     `json:"beyond,omitempty"` // run past saturation, to show what then happens
+
+	// What autobench has columns for: replies/s of one-second samples, the mean response time and the traffic.
+	MinRate        float64 `json:"second_min_per_s"`
+	MaxRate        float64 `json:"second_max_per_s"`
+	SDRate         float64 `json:"second_sd_per_s"`
+	ResponseMeanNS int64   `json:"response_mean_ns"`
+	BytesPerS      float64 `json:"bytes_per_s"`
+}
+
+// Absent is what was not run.
+type Absent struct {
+	What    string `json:"what"` // a target's name, or a cell's path
+	Because string `json:"because"`
+}
+
+// An Environment is what a run ran on.
+type Environment struct {
+	Schema    string `json:"schema"`
+	Host      string `json:"host"` // a hash of its name: equal for runs of one machine
+	OS        string `json:"os"`
+	Kernel    string `json:"kernel"`
+	CPU       string `json:"cpu"`
+	Cores     int    `json:"cores"`
+	Memory    int64  `json:"memory_bytes"`
+	Governor  string `json:"cpu_governor,omitempty"`
+	Clock     string `json:"clock_source,omitempty"`
+	Go        string `json:"go"`
+	Generator string `json:"generator_version"`
+	Commit    string `json:"commit,omitempty"`
+	Shared    bool   `json:"cores_shared"` // generator and server run on the same cores
+
+	Backends map[string]string `json:"backends,omitempty"` // their versions, by name
+}
+
+// Details are what a run has besides its summary.
+type Details struct {
+	Seconds  []measure.Second
+	Totals   map[measure.Key]*measure.Totals
+	Extra    map[string]*measure.Histogram // end_to_end, sojourn …: beside those of operations
+	Readings map[string][]measure.Reading  // by process
+	Backlog  []Point                       // messages posted and not yet deleted, over time
+}
+
+// A Point is a value at a time of the run.
+type Point struct {
+	At    time.Duration
+	Value float64
+}
