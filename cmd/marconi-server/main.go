@@ -15,5 +15,5 @@ func main() {
 		Environ: os.Environ(),
 		Stdout:  os.Stdout,
 		Stderr:  os.Stderr,
-	}))
+	}, drivers.Sources()))
 }

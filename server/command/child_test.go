@@ -135,6 +135,15 @@ func TestHangUp(t *testing.T) {
 		t.Errorf("after what was broken the certificate is %q", got)
 	}
 
+	dir = t.TempDir() // other files, and the old ones are still broken
+	makeCertificate(t, dir, "third")
+	configure("debug", "")
+	c.signal(syscall.SIGHUP)
+	c.await(`certificate replaced.*` + regexp.QuoteMeta(dir))
+	if got := c.certificateName(); got != "third" {
+		t.Errorf("after the files' names were changed the certificate is %q", got)
+	}
+
 	configure("error", "")
 	c.signal(syscall.SIGHUP)
 	c.await(`log level changed.*before=DEBUG.*after=ERROR`)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"runtime/debug"
 	"strings"
 
@@ -13,6 +14,7 @@ import (
 
 	"github.com/marconi-mq/marconi/config"
 	"github.com/marconi-mq/marconi/storage"
+	"github.com/marconi-mq/marconi/storage/importer"
 )
 
 // A Process is what a program gets from the system.
@@ -27,12 +29,16 @@ const (
 	ok       = 0
 	failed   = 1 // it ran, and then could not go on or not stop in order
 	unusable = 2 // it could not start: a flag, an option, a file, a port
+
+	incomplete = 3 // an import is done, but for what could not be imported
 )
 
 // Run runs the server until ctx ends or a signal comes, and returns the exit status: 0 after a stop in order, 2 if it could
 // not start, 1 for trouble later on. SIGTERM and SIGINT stop it in order; a second one ends the process at once. SIGHUP has
 // the configuration read again for the log level and the certificate.
-func Run(ctx context.Context, drivers storage.Drivers, p Process) int {
+//
+// With sources it has the command import, which moves the queues of other services into a store.
+func Run(ctx context.Context, drivers storage.Drivers, p Process, sources ...importer.Sources) int {
 	status := ok
 	c := &cobra.Command{
 		Use:   "marconi-server",
@@ -61,15 +67,28 @@ Flags beat environment variables (MARCONI_<GROUP>__<OPTION>), which beat configu
 		status, err = run(c.Context(), drivers, p, f.sources(c.Flags(), p.Environ), f.printConfig)
 		return err
 	}
+	if all := joined(sources); len(all) > 0 {
+		c.AddCommand(importCommand(&importing{drivers: drivers, sources: all, process: p}, &status))
+	}
 	c.SetArgs(p.Args)
 	c.SetOut(p.Stdout)
 	c.SetErr(p.Stderr)
 	c.CompletionOptions.DisableDefaultCmd = true
 	if err := c.ExecuteContext(ctx); err != nil {
 		complain(p.Stderr, err)
-		return max(status, unusable)
+		if status == ok {
+			status = unusable
+		}
 	}
 	return status
+}
+
+func joined(sources []importer.Sources) importer.Sources {
+	all := importer.Sources{}
+	for _, one := range sources {
+		maps.Copy(all, one)
+	}
+	return all
 }
 
 // complain writes each error as a line.

@@ -24,7 +24,7 @@ const childVariable = "MARCONI_TEST_CHILD"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(childVariable) != "" {
-		os.Exit(Run(context.Background(), drivers.All(), Process{Args: os.Args[1:], Environ: os.Environ(), Stdout: os.Stdout, Stderr: os.Stderr}))
+		os.Exit(Run(context.Background(), drivers.All(), Process{Args: os.Args[1:], Environ: os.Environ(), Stdout: os.Stdout, Stderr: os.Stderr}, drivers.Sources()))
 	}
 	goleak.VerifyTestMain(m)
 }
@@ -41,7 +41,7 @@ func start(t *testing.T, environ []string, args ...string) *process {
 	ctx, stop := context.WithCancel(context.Background())
 	p := &process{stop: stop, status: make(chan int, 1)}
 	go func() {
-		p.status <- Run(ctx, drivers.All(), Process{Args: args, Environ: environ, Stdout: &p.out, Stderr: &p.err})
+		p.status <- Run(ctx, drivers.All(), Process{Args: args, Environ: environ, Stdout: &p.out, Stderr: &p.err}, drivers.Sources())
 	}()
 	t.Cleanup(func() {
 		stop()
