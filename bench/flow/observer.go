@@ -110,8 +110,8 @@ type fanout struct {
 // What is timed beside requests.
 const (
 	Delivery     = "delivery"      // of each message to each observer
-	LastDelivery = "last delivery" // to the last of them
-	RoundTrip    = "round trip"    // of a call and its answer
+	LastDelivery = "last_delivery" // to the last of them
+	RoundTrip    = "round_trip"    // of a call and its answer
 )
 
 func (t *Traffic) newFanout(observers int) *fanout {

@@ -60,15 +60,14 @@ type played struct {
 	drained bool
 }
 
-// play runs a cell against the server at url.
-func play(t testing.TB, url string, c plan.Cell, seed uint64) played {
+// prepare makes the traffic of a cell for the server at url, and its queues.
+func prepare(t testing.TB, url string, c plan.Cell, seed uint64) *Traffic {
 	t.Helper()
 	transport := client.NewTransport()
-	transport.MaxConnsPerHost = c.Load.Connections
-	defer transport.CloseIdleConnections()
-	l := ledger.New(ledger.Options{Run: "test"})
+	transport.MaxConnsPerHost, transport.MaxIdleConnsPerHost = c.Load.Connections, c.Load.Connections
+	t.Cleanup(transport.CloseIdleConnections)
 	traffic, err := New(Setup{
-		Cell: c, Seed: seed, Run: "test", Clock: schedule.NewReal(), Ledger: l, Recorder: measure.NewRecorder(),
+		Cell: c, Seed: seed, Run: "test", Clock: schedule.NewReal(), Ledger: ledger.New(ledger.Options{Run: "test"}), Recorder: measure.NewRecorder(),
 		Connect: func(cfg client.Config) (*client.Client, error) {
 			cfg.Transport, cfg.Version = transport, versions[c.API]
 			return client.New(url, cfg)
@@ -77,13 +76,18 @@ func play(t testing.TB, url string, c plan.Cell, seed uint64) played {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, step := range []func() error{
-		func() error { return traffic.Prepare(t.Context()) },
-		func() error { return traffic.Run(t.Context()) },
-	} {
-		if err := step(); err != nil {
-			t.Fatal(err)
-		}
+	if err := traffic.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return traffic
+}
+
+// play runs a cell against the server at url.
+func play(t testing.TB, url string, c plan.Cell, seed uint64) played {
+	t.Helper()
+	traffic := prepare(t, url, c, seed)
+	if err := traffic.Run(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 	drained, err := traffic.Drain(t.Context())
 	if err != nil {
@@ -92,7 +96,7 @@ func play(t testing.TB, url string, c plan.Cell, seed uint64) played {
 	if err := traffic.Clean(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return played{traffic, l.Verdict(), drained}
+	return played{traffic, traffic.Ledger.Verdict(), drained}
 }
 
 // Each workload runs on each version of the API, and the ledger is clean.

@@ -1,0 +1,287 @@
+package flow
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/marconi-mq/marconi/bench/measure"
+	"github.com/marconi-mq/marconi/bench/plan"
+)
+
+// A null server takes every post and keeps nothing. Before it answers a post it does what before says.
+type null struct {
+	*httptest.Server
+	before func()
+
+	mu       sync.Mutex // guards arrivals
+	arrivals []time.Time
+	open     atomic.Int64 // requests under way
+	most     atomic.Int64
+}
+
+func startNull(t testing.TB, before func()) *null {
+	t.Helper()
+	n := &null{before: before}
+	n.Server = httptest.NewServer(http.HandlerFunc(n.serve))
+	t.Cleanup(n.Close)
+	return n
+}
+
+func (n *null) serve(w http.ResponseWriter, r *http.Request) {
+	arrived := time.Now()
+	for open := n.open.Add(1); ; {
+		most := n.most.Load()
+		if open <= most || n.most.CompareAndSwap(most, open) {
+			break
+		}
+	}
+	defer n.open.Add(-1)
+	if r.Method != http.MethodPost || !strings.HasSuffix(r.URL.Path, "/messages") {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	var body struct{ Messages []json.RawMessage }
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	n.mu.Lock()
+	n.arrivals = append(n.arrivals, arrived)
+	n.mu.Unlock()
+	if n.before != nil {
+		n.before()
+	}
+	resources := make([]string, len(body.Messages))
+	for i := range resources {
+		resources[i] = fmt.Sprintf("/v1.1/queues/q/messages/%d-%d", arrived.UnixNano(), i)
+	}
+	w.WriteHeader(http.StatusCreated)
+	_ = json.NewEncoder(w).Encode(map[string]any{"resources": resources})
+}
+
+// posts is a cell of producers alone: at a rate, with so many connections.
+func posts(t testing.TB, arrivals string, rate, connections int, length time.Duration) plan.Cell {
+	t.Helper()
+	p, err := plan.Parse("test.yaml", fmt.Appendf(nil, `plan: test
+targets: [{name: nothing, url: "http://127.0.0.1:1", api: [1.1]}]
+workloads: [{use: pub-sub, producers: 10, observers: 0}]
+load: {rates: [%d], arrivals: %s, connections: %d, timeout: 20s}
+time: {warmup: 0s, duration: %s, drain: 1s, repeats: 1}
+`, rate, arrivals, connections, length))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p.Matrix()[0]
+}
+
+// offer runs a cell of producers against a server that keeps nothing, and gives what became of its posts.
+func offer(t testing.TB, n *null, c plan.Cell, seed uint64) *measure.Totals {
+	t.Helper()
+	run := prepare(t, n.URL, c, seed)
+	if err := run.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	run.stop()
+	return run.Recorder.Totals()[measure.Key{Flow: "producer", Operation: "post"}]
+}
+
+// attempts try to see something on a machine that others use, too: one that succeeds is enough. If none does the test has
+// failed, unless the pacer could not wake in time, which is the machine's doing.
+func attempts(t *testing.T, try func() (problem string, lag *measure.Histogram)) {
+	t.Helper()
+	var problem string
+	least := time.Hour
+	for range 4 {
+		var lags *measure.Histogram
+		if problem, lags = try(); problem == "" {
+			return
+		}
+		lag, _ := lags.Quantile(0.99)
+		least = min(least, lag)
+	}
+	if least > 2*time.Millisecond {
+		t.Skipf("this machine is too busy: the pacer woke %v late; %s", least, problem)
+	}
+	t.Error(problem)
+}
+
+// The rate that is offered is the rate that arrives, whatever the arrivals are like.
+func TestWhatIsOfferedArrives(t *testing.T) {
+	for _, arrivals := range []string{"even", "poisson"} {
+		for _, rate := range []int{100, 1000, 5000} {
+			t.Run(fmt.Sprintf("%s/%d", arrivals, rate), func(t *testing.T) {
+				length := 500 * time.Millisecond
+				want := float64(rate) * length.Seconds()
+				attempts(t, func() (string, *measure.Histogram) {
+					n := startNull(t, nil)
+					got := offer(t, n, posts(t, arrivals, rate, 64, length), 1)
+					if math.Abs(float64(got.Offered)-want) > 4*math.Sqrt(want) || arrivals == "even" && got.Offered != int64(want) {
+						t.Errorf("%d were offered, want about %v", got.Offered, want)
+					}
+					if arrived := int64(len(n.arrivals)); arrived < got.Offered*995/1000 || arrived > got.Offered {
+						return fmt.Sprintf("%d arrived of %d offered", arrived, got.Offered), got.PacerLag
+					}
+					return "", nil
+				})
+			})
+		}
+	}
+}
+
+// A server that stalls for a second can't hide it: those who came meanwhile waited up to a second, as many as came. With few
+// connections service times look harmless, since those who wait for a connection are not being served.
+func TestAStallIsSeen(t *testing.T) {
+	for _, connections := range []int{256, 10} {
+		t.Run(fmt.Sprint(connections), func(t *testing.T) {
+			t.Parallel()
+			attempts(t, func() (string, *measure.Histogram) {
+				var stall sync.RWMutex
+				n := startNull(t, func() { stall.RLock(); defer stall.RUnlock() })
+				timer := time.AfterFunc(500*time.Millisecond, func() {
+					stall.Lock()
+					time.Sleep(300 * time.Millisecond)
+					stall.Unlock()
+				})
+				defer timer.Stop()
+				got := offer(t, n, posts(t, "even", 200, connections, 3*time.Second), 1)
+				p99, _ := got.Response.Quantile(0.99) // a tenth of the time, evenly up to 300 ms: 90 % of it, and 15 ms on average
+				mean, service := got.Response.Mean(), got.Service.Mean()
+				switch {
+				case got.Response.Count() != got.Offered:
+					return fmt.Sprintf("%d of %d were answered", got.Response.Count(), got.Offered), got.PacerLag
+				case p99 < 255*time.Millisecond || p99 > 310*time.Millisecond || mean < 12*time.Millisecond || mean > 21*time.Millisecond:
+					return fmt.Sprintf("response times of p99 %v and mean %v, want about 270 and 15 ms", p99, mean), got.PacerLag
+				case connections == 10 && service > mean/2:
+					return fmt.Sprintf("service times of %v on average, though most waited for a connection", service), got.PacerLag
+				}
+				return "", nil
+			})
+		})
+	}
+}
+
+// Delays that are known come out as they are.
+func TestKnownDelaysAreMeasured(t *testing.T) {
+	const mean = 20 * time.Millisecond
+	for name, delay := range map[string]func(*rand.Rand) time.Duration{
+		"constant":    func(*rand.Rand) time.Duration { return mean },
+		"exponential": func(r *rand.Rand) time.Duration { return time.Duration(r.ExpFloat64() * float64(mean)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			attempts(t, func() (string, *measure.Histogram) {
+				random := rand.New(rand.NewPCG(1, 1))
+				var mu sync.Mutex
+				var took []time.Duration
+				n := startNull(t, func() {
+					mu.Lock()
+					d := delay(random)
+					mu.Unlock()
+					begun := time.Now()
+					time.Sleep(d)
+					mu.Lock()
+					defer mu.Unlock()
+					took = append(took, time.Since(begun)) // no sleep is exact
+				})
+				got := offer(t, n, posts(t, "poisson", 200, 256, 2500*time.Millisecond), 1)
+				slices.Sort(took)
+				for _, q := range []float64{0.5, 0.9} {
+					is, _ := got.Response.Quantile(q)
+					if want := took[int(q*float64(len(took)))]; is < want-want/20 || is > want+want/20+3*time.Millisecond {
+						return fmt.Sprintf("quantile %v is %v, and the server took %v", q, is, want), got.PacerLag
+					}
+				}
+				return "", nil
+			})
+		})
+	}
+}
+
+// An overload ends in time, with no more connections than there are, and is seen for what it is.
+func TestAnOverloadIsSeen(t *testing.T) {
+	const capacity = 200
+	tokens := make(chan struct{})
+	done := make(chan struct{})
+	defer close(done)
+	go func() {
+		ticker := time.NewTicker(time.Second / capacity)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ticker.C:
+				select {
+				case tokens <- struct{}{}:
+				case <-done:
+					return
+				}
+			case <-done:
+				return
+			}
+		}
+	}()
+	n := startNull(t, func() {
+		select {
+		case <-tokens:
+		case <-done:
+		}
+	})
+	begun := time.Now()
+	got := offer(t, n, posts(t, "even", 2*capacity, 32, 3*time.Second), 1)
+	if took := time.Since(begun); took > 6*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	if rate := float64(got.Achieved) / 3; rate > 1.1*capacity || rate < capacity/2 {
+		t.Errorf("%v/s were achieved of a server that does %d/s", rate, capacity)
+	}
+	if most := n.most.Load(); most > 32 {
+		t.Errorf("%d requests were under way at once over 32 connections", most)
+	}
+	if cut := got.Cut.Count(); cut == 0 || got.Response.Count()+cut != got.Offered {
+		t.Errorf("%d were timed and %d given up, of %d", got.Response.Count(), cut, got.Offered)
+	}
+	if all := got.All(); all.Max() < time.Second {
+		t.Errorf("who was never served waited up to %v, want more than a second", all.Max())
+	}
+}
+
+// What was never found must not flatter what was.
+func TestEmptyAnswersStandApart(t *testing.T) {
+	url := startServer(t)
+	c := cells(t, "{use: idle-poll, workers: 3, observers: 3}")[1]
+	totals := play(t, url, c, 1).Recorder.Totals()
+	for _, k := range []measure.Key{{Flow: "worker", Operation: "claim"}, {Flow: "observer", Operation: "list"}} {
+		if got := totals[k]; got != nil && got.Response.Count() > 0 {
+			t.Errorf("%d of %s on empty queues", got.Response.Count(), k)
+		}
+		k.Operation += ".empty"
+		if got := totals[k]; got == nil || got.Response.Count() == 0 {
+			t.Errorf("no %s on empty queues", k)
+		}
+	}
+}
+
+// BenchmarkGenerator is what the generator can offer and keep, with all its accounts, against a server that does nothing. It
+// shares the cores with that server.
+func BenchmarkGenerator(b *testing.B) {
+	for _, rate := range []int{5000, 10_000, 20_000} {
+		b.Run(fmt.Sprint(rate), func(b *testing.B) {
+			for b.Loop() {
+				n := startNull(b, nil)
+				got := offer(b, n, posts(b, "poisson", rate, 64, 2*time.Second), 1)
+				lag, _ := got.PacerLag.Quantile(0.99)
+				b.ReportMetric(float64(got.Achieved)/2, "achieved/s")
+				b.ReportMetric(float64(lag.Microseconds()), "p99-lag-µs")
+			}
+		})
+	}
+}

@@ -1,0 +1,154 @@
+package screen
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+
+	"github.com/marconi-mq/marconi/bench/experiment"
+	"github.com/marconi-mq/marconi/bench/plan"
+	"github.com/marconi-mq/marconi/bench/result"
+)
+
+const cell = "work-queue/redis/v1.1/p1/rate-1000"
+
+// events are those of a short experiment.
+func events() []experiment.Event {
+	p50, p99 := int64(1_200_000), int64(6_800_000)
+	run := &result.Run{
+		Cell: cell, Status: result.Valid, MeasuredNS: int64(time.Second), Ledger: result.Ledger{OK: true},
+		Config:     plan.Cell{Workload: plan.Workload{Use: "work-queue"}},
+		Operations: map[string]result.Operation{"producer/post": {Achieved: 1000, Response: result.Latency{P50NS: &p50, P99NS: &p99}}},
+	}
+	tick := &experiment.Tick{
+		Phase: "measure", Offered: 1000, Sent: 1000, Achieved: 998, P50: p50, P99: p99, Max: 44_000_000, Posted: 41_213, Delivered: 41_190, Deleted: 41_102,
+		Rates: []float64{1, 2, 8}, Usage: map[string]experiment.Usage{"server": {CPU: 0.61, RSS: 84 << 20}},
+	}
+	progress := experiment.Progress{Runs: 1, Total: 3, Share: 0.41, Left: 372 * time.Second}
+	return []experiment.Event{
+		{Kind: experiment.Began, Text: "runs/x"},
+		{Kind: experiment.NotRun, Cell: "redis", Text: "backend is not there: redis-server is not installed"},
+		{Kind: experiment.Block, Block: 2, Blocks: 5, Calibration: &result.Calibration{EchoP50NS: 80_000, EchoP99NS: 410_000}},
+		{Kind: experiment.RunBegan, Cell: cell, Repeat: 3, Repeats: 5},
+		{Kind: experiment.Ticked, Cell: cell, Repeat: 3, Repeats: 5, Tick: tick, Progress: progress},
+		{Kind: experiment.Ticked, Cell: cell, Repeat: 3, Repeats: 5, Tick: tick, Progress: progress},
+		{Kind: experiment.RunEnded, Cell: cell, Repeat: 3, Repeats: 5, Run: run, Status: result.Valid, Progress: progress},
+		{Kind: experiment.Level, Level: &result.SweepLevel{Rate: 12_000, Why: []string{"The backlog grows: more is posted than deleted."}}},
+		{Kind: experiment.Ended},
+	}
+}
+
+func show(o Options) string {
+	var out bytes.Buffer
+	s := New(&out, o)
+	for _, e := range events() {
+		s.Event(e)
+	}
+	s.Close()
+	return out.String()
+}
+
+func TestPlainLines(t *testing.T) {
+	now := time.Unix(0, 0)
+	got := show(Options{Plan: "backends", Now: func() time.Time { return now.Add(time.Hour) }})
+	want := `results in runs/x
+not run: redis, because backend is not there: redis-server is not installed
+block 2 of 5; the machine answers an echo in 80.0 µs (p99 410 µs)
+work-queue · redis · v1.1 · 1000/s · run 3/5: 1 000/s, response p50 1.20 ms p99 6.80 ms, ledger clean
+level 12 000/s: not carried. The backlog grows: more is posted than deleted.
+`
+	if got != want {
+		t.Errorf("the lines are\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestALongRunIsToldOfEveryFiveSeconds(t *testing.T) {
+	var out bytes.Buffer
+	now := time.Unix(1000, 0)
+	s := New(&out, Options{Now: func() time.Time { return now }})
+	for range 40 { // ten seconds
+		s.Event(events()[4])
+		now = now.Add(250 * time.Millisecond)
+	}
+	s.Close()
+	if n := strings.Count(out.String(), "\n"); n != 2 {
+		t.Errorf("%d lines in ten seconds, want 2:\n%s", n, out.String())
+	}
+	if want := "offered 1 000, done 998/s, p99 6.80 ms · 41 %, 6:12 left"; !strings.Contains(out.String(), want) {
+		t.Errorf("%q is not in\n%s", want, out.String())
+	}
+}
+
+// What is no terminal gets no control characters.
+func TestNoControlCharactersWhereThereIsNoTerminal(t *testing.T) {
+	for name, o := range map[string]Options{"plain": {}, "json": {JSON: true}, "quiet": {Quiet: true}} {
+		if i := strings.IndexFunc(show(o), func(r rune) bool { return unicode.IsControl(r) && r != '\n' }); i >= 0 {
+			t.Errorf("%s output has a control character at %d", name, i)
+		}
+	}
+	if got := show(Options{Quiet: true}); got != "" {
+		t.Errorf("quiet output is %q", got)
+	}
+}
+
+func TestLinesOfJSON(t *testing.T) {
+	lines := strings.Split(strings.TrimSpace(show(Options{JSON: true})), "\n")
+	if len(lines) != len(events()) {
+		t.Fatalf("%d lines for %d events", len(lines), len(events()))
+	}
+	for i, line := range lines {
+		var e experiment.Event
+		if err := json.Unmarshal([]byte(line), &e); err != nil || e.Kind != events()[i].Kind {
+			t.Errorf("line %d is %s: %v", i, line, err)
+		}
+	}
+}
+
+func TestTheBlockOfATerminal(t *testing.T) {
+	lines := block(events()[4].Tick, false)
+	for i, want := range []string{
+		"offered 1 000   sent 1 000   done 998 /s    posted 41 213  delivered 41 190  deleted 41 102  backlog 111",
+		"response  p50 1.20 ms  p99 6.80 ms  max 44.0 ms   ▂▃█   errors 0",
+		"ledger clean so far   server 61 % 84 MB",
+	} {
+		if !strings.Contains(lines[i], want) {
+			t.Errorf("line %d is %q, want %q in it", i+1, lines[i], want)
+		}
+		if strings.Contains(lines[i], "\x1b") {
+			t.Errorf("line %d has a control character without colours", i+1)
+		}
+	}
+	bad := *events()[4].Tick
+	bad.Errors, bad.Faults = 3, 1
+	if text := strings.Join(block(&bad, true), "\n"); strings.Count(text, "\x1b[31m") != 2 {
+		t.Errorf("errors and faults are not both red: %q", text)
+	}
+	for width := range 80 {
+		if got := cut(lines[0], width); width > 1 && len([]rune(got)) > width {
+			t.Errorf("a line of %d letters on a terminal that is %d wide", len([]rune(got)), width)
+		}
+	}
+}
+
+// The live screen ends, and says what happened.
+func TestTheLiveScreenEnds(t *testing.T) {
+	if got := show(Options{Terminal: true, Plan: "backends"}); !strings.Contains(got, "ledger clean") {
+		t.Errorf("the screen shows %q", got)
+	}
+}
+
+func TestDurationsHaveThreeDigits(t *testing.T) {
+	for ns, want := range map[int64]string{0: "0 ns", 999: "999 ns", 1000: "1.00 µs", 12_345: "12.3 µs", 1_200_000: "1.20 ms", 999_000_000: "999 ms", 1_500_000_000: "1.50 s", 120_000_000_000: "120 s"} {
+		if got := duration(ns); got != want {
+			t.Errorf("duration(%d) = %q, want %q", ns, got, want)
+		}
+	}
+	for v, want := range map[float64]string{0: "0", 999: "999", 1000: "1 000", 1_234_567: "1 234 567", -5: "-5"} {
+		if got := thousands(v); got != want {
+			t.Errorf("thousands(%v) = %q, want %q", v, got, want)
+		}
+	}
+}
