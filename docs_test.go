@@ -6,11 +6,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -35,13 +37,35 @@ func TestDocs(t *testing.T) {
 	} else {
 		_ = l.Close()
 	}
-	pages, err := filepath.Glob("docs/*.md")
-	if err != nil {
-		t.Fatal(err)
+	pages := []string{"README.md"}
+	for _, folder := range []string{"docs/*.md", "docs/drivers/*.md"} {
+		found, err := filepath.Glob(folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages = append(pages, found...)
 	}
 	tools := buildTools(t)
-	for _, page := range append([]string{"README.md"}, pages...) {
+	for _, page := range pages {
 		t.Run(page, func(t *testing.T) { readPage(t, page, tools) })
+	}
+}
+
+// services are programs that not everybody has who wants to run the tests.
+var services = []string{"redis-server", "redis-sentinel", "redis-cli", "openssl"}
+
+// needsServices skips a page that calls programs which are not installed.
+func needsServices(t *testing.T, all []block) {
+	t.Helper()
+	for _, b := range all {
+		for _, program := range services {
+			if b.kind != "sh" || !regexp.MustCompile(`(?m)^\s*`+program+` `).MatchString(b.text) {
+				continue
+			}
+			if _, err := exec.LookPath(program); err != nil {
+				skipService(t, program+" is not installed")
+			}
+		}
 	}
 }
 
@@ -90,8 +114,10 @@ func readPage(t *testing.T, page, tools string) {
 		t.Fatal(err)
 	}
 	reader := &docReader{page: page, home: t.TempDir(), tools: tools}
+	defer reader.stopDaemons(t)
 	defer reader.stopServer(t)
 	all := blocks(string(text))
+	needsServices(t, all)
 	for i, b := range all {
 		switch {
 		case b.kind != "sh":
@@ -212,6 +238,34 @@ func (r *docReader) stopServer(t *testing.T) {
 		t.Errorf("%s: the server ended with %v and says\n%s", r.page, err, r.said)
 	}
 	r.server = nil
+}
+
+// stopDaemons ends what the page has started in the background and not ended, by the files in the reader's home that hold its
+// process IDs.
+func (r *docReader) stopDaemons(t *testing.T) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(r.home, "*.pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if errors.Is(err, fs.ErrNotExist) { // it was about to end by itself
+			continue
+		}
+		pid, parseErr := strconv.Atoi(strings.TrimSpace(string(text)))
+		if err != nil || parseErr != nil || pid < 2 {
+			t.Errorf("%s holds no process ID: %q, %v", file, text, err)
+			continue
+		}
+		_ = syscall.Kill(pid, syscall.SIGTERM)
+		for range 200 {
+			if syscall.Kill(pid, 0) != nil {
+				break
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+	}
 }
 
 type lockedBuffer struct {

@@ -291,6 +291,7 @@ func quoteUnlessSecret(v value, text string) string {
 	if v.secret != nil {
 		return "the value"
 	}
+	text = Redact(text) // a URI may have come to a wrong place
 	if len(text) > 60 {
 		text = strings.ToValidUTF8(text[:60], "") + "…"
 	}

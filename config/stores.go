@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -170,7 +171,38 @@ func (r storeResolver) at(because key, plane, name, why string) (string, error) 
 	if !slices.Contains(r.known, scheme) {
 		return "", r.notBuilt(because, why, scheme)
 	}
+	if d.group == "redis" {
+		uri = r.withOptions(uri, group)
+	}
 	return uri, nil
+}
+
+// withOptions adds to a URI what a source has set in its group, unless it says the same itself.
+func (r storeResolver) withOptions(uri, group string) string {
+	_, query, has := strings.Cut(uri, "?")
+	for _, g := range r.groups() {
+		for _, o := range g.options {
+			_, set := r.origins[key{g.name, o.name}]
+			if g.name != group || o.name == "uri" || !set || inQuery(query, o.name) {
+				continue
+			}
+			separator := "?"
+			if has {
+				separator = "&"
+			}
+			uri, has = uri+separator+o.name+"="+url.QueryEscape(o.value.text()), true
+		}
+	}
+	return uri
+}
+
+// inQuery reports whether an option is given behind a URI's question mark.
+func inQuery(query, name string) bool {
+	return slices.ContainsFunc(strings.Split(query, "&"), func(option string) bool {
+		given, _, _ := strings.Cut(option, "=")
+		plain, err := url.QueryUnescape(given)
+		return err == nil && plain == name
+	})
 }
 
 // uri is the URI in a driver's group, as this server's stores read it: the dialects of SQLAlchemy go by one name, and

@@ -29,7 +29,7 @@ func planeGroups(plane string, groups ...group) []group {
 		g := &groups[i]
 		for j := range g.options {
 			o := &g.options[j]
-			o.later = o.name != "uri"
+			o.later = o.name != "uri" && g.name != "redis"
 			o.older = append(o.older, key{"drivers:storage:" + g.name, o.name})
 			if g.name == "sqlalchemy" {
 				o.older = append(o.older, key{"drivers:" + plane + ":sqlite", o.name}, key{"drivers:storage:sqlite", o.name})
@@ -75,14 +75,15 @@ func mongoGroup(plane string, m *MongoDB) group {
 	}}
 }
 
+// redisGroup has the defaults of the driver, which are shorter than those of OpenStack's: a request has only seconds.
 func redisGroup(plane string, r *Redis) group {
 	return group{"redis", "A Redis store of " + holds(plane) + ".", []option{
 		{name: "uri", value: uri(&r.URI, "redis://127.0.0.1:6379"),
 			help: "Where the store is, as redis://[user:password@]host[:port][?options], or, behind Sentinel, redis://host,host?master=name."},
-		{name: "max_reconnect_attempts", value: whole(&r.MaxReconnectAttempts, 10, 0, 1_000_000),
-			help: "How often a call is tried again after the connection broke, as long as the request has time."},
-		{name: "reconnect_sleep", value: seconds(&r.ReconnectSleep, time.Second, 0, maxSpan),
-			help: "The seconds before the first of these tries. Each further wait is twice as long."},
+		{name: "max_reconnect_attempts", value: whole(&r.MaxReconnectAttempts, 3, 0, 1_000_000),
+			help: "How often a call is tried again that found no connection, as long as the request has time. The URI may say it as well, and then counts."},
+		{name: "reconnect_sleep", value: seconds(&r.ReconnectSleep, 50*time.Millisecond, 0, maxSpan),
+			help: "The seconds before the first of these tries. Each further wait is twice as long. The URI may say it as well, and then counts."},
 	}}
 }
 

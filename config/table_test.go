@@ -167,8 +167,6 @@ func TestDefaultsOfOld(t *testing.T) {
 		{"drivers:management_store:mongodb", "max_reconnect_attempts", "10"},
 		{"drivers:management_store:mongodb", "reconnect_sleep", "0.02"},
 		{"drivers:message_store:redis", "uri", "redis://127.0.0.1:6379"},
-		{"drivers:message_store:redis", "max_reconnect_attempts", "10"},
-		{"drivers:message_store:redis", "reconnect_sleep", "1"},
 		{"drivers:message_store:swift", "auth_url", "http://127.0.0.1:5000/v3/"},
 		{"drivers:message_store:swift", "project_domain_name", "Default"},
 		{"drivers:message_store:swift", "user_domain_name", "Default"},

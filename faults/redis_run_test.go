@@ -1,0 +1,214 @@
+//go:build unix
+
+package faults
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/marconi-mq/marconi/client"
+	"github.com/marconi-mq/marconi/ledger"
+	"github.com/marconi-mq/marconi/ledger/linear"
+)
+
+// A redisRun is a workload on one server, whose store in Redis has a hard time meanwhile.
+type redisRun struct {
+	*workload
+	t       testing.TB
+	process *process
+	door    *redisDoor
+}
+
+// newRedisRun starts a server over the store at uri, with more arguments, and sets the workload to work.
+func newRedisRun(t testing.TB, run, uri string, args ...string) *redisRun {
+	t.Helper()
+	r := &redisRun{workload: newWorkload(t, run), t: t, process: start(t, append(args, "--store", uri)...)}
+	r.door = &redisDoor{to: client.NewTransport()}
+	c, err := client.New(r.process.url, client.Config{Project: workloadProject, Transport: r.door})
+	if err == nil {
+		err = c.Ping(t.Context())
+	}
+	if err != nil {
+		t.Fatalf("the server does not answer: %v\n%s", err, r.process.said)
+	}
+	t.Cleanup(func() { // the test's context has ended
+		r.producers.Wait()
+		r.workers.Wait()
+		r.observers.Wait()
+		r.server.dead()
+	})
+	r.server.born(c)
+	r.begin(t.Context())
+	r.goOn(300 * time.Millisecond)
+	return r
+}
+
+// goOn lets the workload work on a sound store for so long at least, and until it has got somewhere.
+func (r *redisRun) goOn(least time.Duration) {
+	r.t.Helper()
+	const somewhere = 100 // messages shown
+	before := r.l.Progress().Delivered
+	time.Sleep(least)
+	for end := time.Now().Add(time.Minute); r.l.Progress().Delivered < before+somewhere; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			r.t.Fatalf("in a minute the server has not shown %d messages, and says\n%s", somewhere, r.process.said)
+		}
+	}
+}
+
+// trouble does something to the store. Until it is over, an answer of 503 is no cause for complaint.
+func (r *redisRun) trouble(do func()) {
+	r.t.Helper()
+	life, _ := r.server.get()
+	life.doomed.Store(true)
+	do()
+	r.sound()
+	life.doomed.Store(false)
+}
+
+// sound waits until posts go well again, and until what was sent before has been answered.
+func (r *redisRun) sound() {
+	r.t.Helper()
+	began := time.Now()
+	for r.door.goodSince(began) < 50 {
+		if time.Since(began) > time.Minute {
+			r.t.Fatalf("a minute after the trouble posts still fail, and the server says\n%s", r.process.said)
+		}
+		time.Sleep(time.Millisecond)
+	}
+	r.door.settle(began)
+}
+
+// finish drains the queues, stops the server, and gives the ledger's verdict.
+func (r *redisRun) finish() ledger.Verdict {
+	r.t.Helper()
+	if err := r.end(r.t.Context()); err != nil {
+		r.t.Fatalf("%v; the server says\n%s", err, r.process.said)
+	}
+	r.server.dead()
+	r.process.stop(r.t)
+	v := r.l.Verdict()
+	r.t.Logf("confirmed %d, unsure %d (%d of them there), consumed %d; %d answers of 503, the longest time without a post that went well %v\nnever answered: %v\n%v",
+		v.Confirmed, v.Unsure, v.UnsureAppeared, v.Deleted+v.Popped, r.door.refused.Load(), r.door.gap().Round(time.Millisecond), &r.unsure, v)
+	if n := r.door.bare.Load(); n > 0 {
+		r.t.Errorf("%d answers of 503 without Retry-After", n)
+	}
+	if v.Deleted == 0 || v.Popped == 0 || v.Confirmed < 100 {
+		r.t.Errorf("not much happened: %s", v.Report())
+	}
+	return v
+}
+
+// wantKept holds that nothing was lost, doubled or lent twice, and that nobody was told so.
+func (r *redisRun) wantKept(v ledger.Verdict) {
+	r.t.Helper()
+	if n, first := r.complained(); n > 0 {
+		r.t.Errorf("%d answers that should not have been, or should have, the first of them %s", n, first)
+	}
+	if !v.OK() {
+		r.t.Error(v.Report())
+	}
+	got := linear.CheckClaims(r.l.History(), linear.Options{Grain: workloadGrain})
+	for _, o := range got.Broken[:min(len(got.Broken), 5)] {
+		r.t.Errorf("no order of claims explains %v", o)
+	}
+}
+
+// A redisDoor is a transport to which 503 is no answer: what was asked for may have been done.
+type redisDoor struct {
+	to      http.RoundTripper
+	refused atomic.Int64 // answers of 503
+	bare    atomic.Int64 // of those, without Retry-After
+
+	mu      sync.Mutex // guards what follows
+	posts   []time.Time
+	running map[*http.Request]time.Time
+}
+
+var errRedisDoor = errors.New("503")
+
+// RoundTrip implements http.RoundTripper.
+func (d *redisDoor) RoundTrip(r *http.Request) (*http.Response, error) {
+	d.enter(r)
+	defer d.leave(r)
+	answer, err := d.to.RoundTrip(r)
+	switch {
+	case err != nil:
+		return nil, err
+	case answer.StatusCode == http.StatusServiceUnavailable:
+		text, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<10))
+		_ = answer.Body.Close()
+		d.refused.Add(1)
+		if answer.Header.Get("Retry-After") == "" {
+			d.bare.Add(1)
+		}
+		time.Sleep(20 * time.Millisecond) // not the Retry-After, so that there is a throng
+		return nil, fmt.Errorf("%w: %s %s: %s", errRedisDoor, r.Method, r.URL.Path, text)
+	case answer.StatusCode == http.StatusCreated && r.Method == http.MethodPost:
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.posts = append(d.posts, time.Now())
+	}
+	return answer, nil
+}
+
+// CloseIdleConnections lets a client close what it has opened.
+func (d *redisDoor) CloseIdleConnections() { d.to.(*http.Transport).CloseIdleConnections() }
+
+func (d *redisDoor) enter(r *http.Request) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.running == nil {
+		d.running = map[*http.Request]time.Time{}
+	}
+	d.running[r] = time.Now()
+}
+
+func (d *redisDoor) leave(r *http.Request) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.running, r)
+}
+
+// goodSince counts the posts and claims that have gone well since then.
+func (d *redisDoor) goodSince(t time.Time) (n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for i := len(d.posts) - 1; i >= 0 && d.posts[i].After(t); i-- {
+		n++
+	}
+	return n
+}
+
+// settle waits until no request is under way that was sent before t.
+func (d *redisDoor) settle(t time.Time) {
+	older := func() bool {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		for _, sent := range d.running {
+			if sent.Before(t) {
+				return true
+			}
+		}
+		return false
+	}
+	for older() {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// gap is the longest time between two that went well.
+func (d *redisDoor) gap() (longest time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for i := 1; i < len(d.posts); i++ {
+		longest = max(longest, d.posts[i].Sub(d.posts[i-1]))
+	}
+	return longest
+}
