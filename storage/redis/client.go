@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -17,6 +18,7 @@ const (
 	longestCall = 5 * time.Second // that is repeated, if its context has no deadline
 	firstPause  = 2 * time.Millisecond
 	longestWait = 100 * time.Millisecond // between two tries of what a server refused for the moment
+	troubleTime = 10 * time.Second       // that calls are wary of a server for, after one had no answer
 )
 
 // A client runs scripts on the server that holds their keys. Calls that are under way at the same time share a few
@@ -28,6 +30,8 @@ type client struct {
 	dialer   *dialer
 	shared   rueidis.Client
 	durable  *durable // nil: writes are confirmed as soon as the primary has them
+
+	trouble atomic.Int64 // until when connections may have to be made, in nanoseconds; 0: there was none
 
 	stopped context.Context // done when the client is closed
 	stop    context.CancelFunc
@@ -175,6 +179,9 @@ func (c *client) run(ctx context.Context, s *script, keys, args []string) (rueid
 			m, err := r.ToMessage()
 			return m, named(err)
 		}
+		if o != refused {
+			c.trouble.Store(time.Now().Add(troubleTime).UnixNano())
+		}
 		err := r.Error()
 		if c.stopped.Err() != nil {
 			return rueidis.RedisMessage{}, unavailable(ctx, s.name, o, errClosed)
@@ -191,9 +198,12 @@ var errClosed = errors.New("the store is closed")
 
 // once runs a script, by its name if the server knows it.
 func (c *client) once(ctx context.Context, s *script, keys, args []string) rueidis.RedisResult {
-	send := c.send
+	send := sender(c.send)
 	if c.durable != nil && !s.readOnly {
 		send = c.durable.send
+	}
+	if c.inTrouble() {
+		send = c.abandoning(send)
 	}
 	b := c.shared.B()
 	n := int64(len(keys))
@@ -207,6 +217,37 @@ func (c *client) once(ctx context.Context, s *script, keys, args []string) rueid
 
 func (c *client) send(ctx context.Context, command rueidis.Completed) rueidis.RedisResult {
 	return c.shared.Do(ctx, command)
+}
+
+// inTrouble reports whether a call had no answer a short while ago.
+func (c *client) inTrouble() bool {
+	until := c.trouble.Load()
+	if until == 0 {
+		return false
+	}
+	if time.Now().UnixNano() < until {
+		return true
+	}
+	c.trouble.CompareAndSwap(until, 0)
+	return false
+}
+
+type sender func(ctx context.Context, command rueidis.Completed) rueidis.RedisResult
+
+// abandoning is a sender that ends with its context. The library's own lets a call wait for the connection that another one makes,
+// whatever the call's context says: up to connect_timeout, for a server that takes connections and is silent. What is left behind
+// sends nothing any more once its context has ended; close waits for it.
+func (c *client) abandoning(send sender) sender {
+	return func(ctx context.Context, command rueidis.Completed) rueidis.RedisResult {
+		result := make(chan rueidis.RedisResult, 1)
+		c.tasks.Go(func() { result <- send(ctx, command) })
+		select {
+		case r := <-result:
+			return r
+		case <-ctx.Done():
+			return rueidis.NewErrorResult(ctx.Err())
+		}
+	}
 }
 
 // pauses are those between the tries of a call.

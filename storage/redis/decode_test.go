@@ -26,9 +26,9 @@ func TestEnvelopes(t *testing.T) {
 			ttl: marconi.Seconds(rapid.Int64Range(1, 1<<32-1).Draw(t, "ttl")), client: marconi.ClientID(client.Draw(t, "client")), checksum: sum.Draw(t, "checksum"),
 		}
 		m := marconi.NewMessage{TTL: want.ttl, Delay: marconi.Seconds(rapid.Int64Range(0, 1).Draw(t, "delay")), Checksum: want.checksum}
-		packed := packNumber(1, endBytes) + packNumber(int64(want.ttl), 4) + packClient(want.client).pack(m)
-		if m.Delay > 0 {
-			packed += packNumber(2, endBytes)
+		packed := packNumber(1, endBytes) + packClient(want.client).pack(&m)
+		if m.Delay > 0 { // its length is replaced by its end
+			packed = packed[:len(packed)-ttlBytes] + packNumber(2, endBytes)
 		}
 		if got, err := parseEnvelope(packed); err != nil || got != want {
 			t.Fatalf("parseEnvelope(%q) = %+v, %v; want %+v", packed, got, err, want)
@@ -138,7 +138,7 @@ func build(packed, program []byte, depth int) (message, rest []byte) {
 }
 
 func FuzzNews(f *testing.F) {
-	for _, seed := range []string{"p3 mq1:{p/q/7}:h 2f0c1c3e", "n-5 mq1:{p/q/7}:h", "f1 ", "x1 a", "p a b", "p9223372036854775807 a  b"} {
+	for _, seed := range []string{"p3 mq1:{p/q/7}:h \x00\x00\x02ab", "p3 mq1:{p/q/7}:h \x0216 bytes of UUID!", "n-5 mq1:{p/q/7}:h", "f1 ", "x1 a", "p a b", "p9223372036854775807 a  b"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, payload string) {
@@ -150,9 +150,15 @@ func FuzzNews(f *testing.F) {
 }
 
 func TestNews(t *testing.T) {
-	n, ok := parseNews("p3 mq1:{p/q/7}:h a client with blanks")
-	if want := (news{newsPosted, 3, "mq1:{p/q/7}:h", "a client with blanks"}); !ok || n != want {
-		t.Errorf("news = %+v, %v; want %+v", n, ok, want)
+	for _, client := range []marconi.ClientID{"a client with blanks", "", "2f0c1c3e-57a5-4b68-9f4b-6a1d2b3c4d5e"} {
+		envelope := packClient(client).pack(&marconi.NewMessage{TTL: 60, Delay: 1, Checksum: "sum"})
+		n, ok := parseNews("p3 mq1:{p/q/7}:h " + envelope[ttlBytes:])
+		if want := (news{newsPosted, 3, "mq1:{p/q/7}:h", client}); !ok || n != want {
+			t.Errorf("news = %+v, %v; want %+v", n, ok, want)
+		}
+	}
+	if n, ok := parseNews("p3 mq1:{p/q/7}:h \x00\x00\x09short"); ok {
+		t.Errorf("news that are cut off = %+v", n)
 	}
 }
 

@@ -66,5 +66,6 @@
 // # Scripts
 //
 // A script of the folder scripts is its file, with the files that its lines #include name. They use nothing that Redis 6.0 has not, and
-// name their keys by KEYS only.
+// name their keys by KEYS only. A post is given the header, the blocks, the stream and who waits, and asks for the other keys when it needs
+// them: if something has to be maintained, or the keys would end before its messages. That is rare, and then a second call.
 package redis

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/redis/rueidis"
+
 	"github.com/marconi-mq/marconi"
 )
 
@@ -27,7 +29,8 @@ const (
 
 const (
 	endBytes      = 6
-	envelopeFlags = endBytes + 4 // where the flags are
+	ttlBytes      = 4
+	envelopeFlags = endBytes + ttlBytes // where the flags are
 	uuidBytes     = 16
 	md5Bytes      = 16
 )
@@ -54,8 +57,9 @@ func packClient(c marconi.ClientID) packedClient {
 	return packedClient{string(binary.BigEndian.AppendUint16(nil, uint16(len(c)))) + string(c), false}
 }
 
-// pack packs what follows the TTL in the envelope of a message of the client, but for the end of a delay.
-func (c packedClient) pack(m marconi.NewMessage) string {
+// pack packs the envelope of a message of the client, from the TTL on and with the length of a delay in place of its end: what depends on
+// the time is the script's to write.
+func (c packedClient) pack(m *marconi.NewMessage) string {
 	flags, checksum := byte(0), m.Checksum
 	if c.uuid {
 		flags |= flagUUID
@@ -69,34 +73,37 @@ func (c packedClient) pack(m marconi.NewMessage) string {
 			checksum = raw
 		}
 	}
-	return string([]byte{flags}) + c.raw + checksum
+	packed := make([]byte, 0, ttlBytes+1+len(c.raw)+len(checksum)+ttlBytes)
+	packed = binary.BigEndian.AppendUint32(packed, uint32(m.TTL))
+	packed = append(packed, flags)
+	packed = append(packed, c.raw...)
+	packed = append(packed, checksum...)
+	if m.Delay > 0 {
+		packed = binary.BigEndian.AppendUint32(packed, uint32(m.Delay))
+	}
+	return rueidis.BinaryString(packed)
+}
+
+func packTTL(ttl marconi.Seconds) string {
+	return string(binary.BigEndian.AppendUint32(nil, uint32(ttl)))
 }
 
 func parseEnvelope(packed string) (envelope, error) {
 	if len(packed) <= envelopeFlags {
 		return envelope{}, errEnvelope
 	}
-	e := envelope{ttl: marconi.Seconds(bigEndian(packed[endBytes:envelopeFlags]))}
-	flags, rest := packed[envelopeFlags], packed[envelopeFlags+1:]
+	flags, rest := packed[envelopeFlags], packed[envelopeFlags:]
 	if flags&flagDelayed != 0 {
-		if len(rest) < endBytes {
+		if len(rest) < 1+endBytes {
 			return envelope{}, errEnvelope
 		}
 		rest = rest[:len(rest)-endBytes]
 	}
-	if flags&flagUUID != 0 {
-		if len(rest) < uuidBytes {
-			return envelope{}, errEnvelope
-		}
-		e.client, rest = marconi.ClientID(unpackUUID(rest[:uuidBytes])), rest[uuidBytes:]
-	} else {
-		if len(rest) < 2 || len(rest)-2 < int(bigEndian(rest[:2])) {
-			return envelope{}, errEnvelope
-		}
-		n := 2 + bigEndian(rest[:2])
-		e.client, rest = marconi.ClientID(rest[2:n]), rest[n:]
+	client, rest, ok := parsePoster(rest)
+	if !ok {
+		return envelope{}, errEnvelope
 	}
-	e.checksum = rest
+	e := envelope{ttl: marconi.Seconds(bigEndian(packed[endBytes:envelopeFlags])), client: client, checksum: rest}
 	if flags&flagMD5 != 0 {
 		if len(rest) != md5Bytes {
 			return envelope{}, errEnvelope
@@ -104,6 +111,25 @@ func parseEnvelope(packed string) (envelope, error) {
 		e.checksum = "MD5:" + hex.EncodeToString([]byte(rest))
 	}
 	return e, nil
+}
+
+// parsePoster reads the client of an envelope, given from its flags on, and gives what comes behind.
+func parsePoster(packed string) (client marconi.ClientID, rest string, ok bool) {
+	if packed == "" {
+		return "", "", false
+	}
+	flags, rest := packed[0], packed[1:]
+	if flags&flagUUID != 0 {
+		if len(rest) < uuidBytes {
+			return "", "", false
+		}
+		return marconi.ClientID(unpackUUID(rest[:uuidBytes])), rest[uuidBytes:], true
+	}
+	if len(rest) < 2 || len(rest)-2 < int(bigEndian(rest[:2])) {
+		return "", "", false
+	}
+	n := 2 + bigEndian(rest[:2])
+	return marconi.ClientID(rest[2:n]), rest[n:], true
 }
 
 // bigEndian reads a number of up to eight bytes.

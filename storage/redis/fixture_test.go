@@ -162,7 +162,7 @@ func headerAt(t testing.TB, server *testservices.Redis, key string) header {
 		t.Fatalf("header of %d bytes, version %d; want %d bytes of version 1", len(packed), packed[0], headerSize)
 	}
 	h := header{sealed: packed[1] == 1}
-	for i, field := range []*float64{&h.last, &h.cursor, &h.mark, &h.due, &h.waited, &h.openFirst, &h.openEnd} {
+	for i, field := range []*float64{&h.cursor, &h.mark, &h.due, &h.waited, &h.openFirst, &h.last, &h.openEnd} {
 		*field = math.Float64frombits(binary.BigEndian.Uint64([]byte(packed[2+8*i:])))
 	}
 	h.openCount, h.openBytes = bigEndian(packed[58:60]), bigEndian(packed[60:])

@@ -8,8 +8,12 @@ import (
 	"github.com/marconi-mq/marconi"
 )
 
-// queueKeys are the last letters of a queue's ten keys, in the order in which scripts know them.
-const queueKeys = "hskmrdxclw"
+// queueKeys are the last letters of a queue's ten keys, in the order in which scripts know them. Most posts need the first few only: each
+// key that a script is given costs the server as much as a step of its work.
+const (
+	queueKeys = "hwxskmrdcl"
+	postKeys  = 4
+)
 
 // A keyspace makes the names of keys. All keys of a queue have one hash tag, so that a cluster keeps them together.
 type keyspace struct {

@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
+
+	"github.com/redis/rueidis"
 
 	"github.com/marconi-mq/marconi"
 	"github.com/marconi-mq/marconi/internal/seqid"
@@ -14,25 +17,62 @@ const mostAtOnce = 1000
 
 // Post implements [marconi.MessageStore].
 func (d *dataStore) Post(ctx context.Context, q marconi.QueueRef, p marconi.Post) ([]marconi.MessageID, error) {
-	client, longest := packClient(p.Client), marconi.Seconds(0)
-	args := make([]string, 1, 1+4*len(p.Messages))
-	args[0] = string(p.Client)
-	for _, m := range p.Messages {
-		args = append(args, decimal(m.TTL), decimal(m.Delay), client.pack(m), string(m.Body))
-		longest = max(longest, m.TTL)
+	longest, delayed := marconi.Seconds(0), false
+	for i := range p.Messages {
+		longest, delayed = max(longest, p.Messages[i].TTL), delayed || p.Messages[i].Delay > 0
 	}
-	if err := d.note(ctx, q, longest); err != nil {
-		return nil, fmt.Errorf("post %d messages: %w", len(p.Messages), err)
+	keys, few := d.keys.of(q), postKeys
+	var noting sync.WaitGroup
+	var noteErr error
+	if noted := d.isNoted(q, longest); delayed || !noted {
+		few = len(keys)
+		if !noted { // both calls travel together
+			noting.Go(func() { noteErr = d.note(ctx, q, longest) })
+		}
 	}
-	r, err := d.run(ctx, "post messages", d.scripts.post, q, args...)
+	first, err := d.post(ctx, keys, few, d.postArgs(p, longest))
+	noting.Wait()
+	if err == nil && noteErr != nil {
+		err = fmt.Errorf("post messages: %w: they may be there, but %w", marconi.ErrUnavailable, noteErr)
+	}
 	if err != nil {
 		return nil, err
 	}
-	ids, first := make([]marconi.MessageID, len(p.Messages)), r.number(0)
+	ids := make([]marconi.MessageID, len(p.Messages))
 	for i := range ids {
 		ids[i] = marconi.MessageID(seqid.Format(int64(q.Incarnation), first+int64(i)))
 	}
-	return ids, r.err
+	return ids, nil
+}
+
+// post runs the script of a post with few of its keys, and again with all if it needs them. It gives the number of the first message.
+func (d *dataStore) post(ctx context.Context, keys []string, few int, args []string) (int64, error) {
+	for {
+		r, err := d.runAt(ctx, "post messages", d.scripts.post, keys[:few], args)
+		if err != nil {
+			return 0, err
+		}
+		if r.code == codeDone {
+			first := r.number(0)
+			return first, r.err
+		}
+		if few == len(keys) {
+			return 0, fmt.Errorf("post messages: %w", errReply)
+		}
+		few = len(keys)
+	}
+}
+
+// postArgs are what the script of a post is told. Bodies are not copied: they are the store's from now on.
+func (d *dataStore) postArgs(p marconi.Post, longest marconi.Seconds) []string {
+	client := packClient(p.Client)
+	args := make([]string, 2, 2+2*len(p.Messages))
+	args[0], args[1] = d.time(), packTTL(longest)
+	for i := range p.Messages {
+		m := &p.Messages[i]
+		args = append(args, client.pack(m), rueidis.BinaryString(m.Body))
+	}
+	return args
 }
 
 // List implements [marconi.MessageStore].

@@ -42,13 +42,13 @@ func (k *known) forget(q marconi.QueueRef) {
 }
 
 // note sees to it that the index of queues has q for as long as messages of that TTL live: Redis can't list keys without going through
-// all. It is a call only now and then, for it is noted for longer; before the messages are there, so that none is ever out of reach.
+// all. It is a call only now and then, for it is noted for longer; before messages are confirmed, so that none of those is ever out of reach.
 func (d *dataStore) note(ctx context.Context, q marconi.QueueRef, ttl marconi.Seconds) error {
-	ends := d.now().UnixMilli() + int64(ttl)*1000
-	if d.known.covers(q, ends) {
+	if d.isNoted(q, ttl) {
 		return nil
 	}
-	if _, err := d.runAt(ctx, "note the queue", d.scripts.index, d.keys.index(), []string{tag(q), decimal(ttl)}); err != nil {
+	ends := d.now().UnixMilli() + int64(ttl)*1000
+	if _, err := d.runAt(ctx, "note the queue", d.scripts.index, d.keys.index(), []string{d.time(), tag(q), decimal(ttl)}); err != nil {
 		return err
 	}
 	slack := max(60_000, int64(ttl)*250)
@@ -56,12 +56,16 @@ func (d *dataStore) note(ctx context.Context, q marconi.QueueRef, ttl marconi.Se
 	return nil
 }
 
+func (d *dataStore) isNoted(q marconi.QueueRef, ttl marconi.Seconds) bool {
+	return d.known.covers(q, d.now().UnixMilli()+int64(ttl)*1000)
+}
+
 // each calls f for the queues that may hold messages.
 func (d *dataStore) each(ctx context.Context, f func(marconi.QueueRef) error) error {
 	seen := map[string]struct{}{}
 	from, skip := "", 0
 	for {
-		r, err := d.runAt(ctx, "list queues", d.scripts.queues, d.keys.index(), []string{from, decimal(skip), decimal(queuesPage)})
+		r, err := d.runAt(ctx, "list queues", d.scripts.queues, d.keys.index(), []string{d.time(), from, decimal(skip), decimal(queuesPage)})
 		if err != nil {
 			return err
 		}

@@ -22,12 +22,12 @@ func Open(ctx context.Context, uri string, o storage.Options) (storage.Opened, e
 	}
 	c, err := openClient(ctx, s, o.Logger, o.Meter)
 	if err != nil {
-		return storage.Opened{}, err
+		return storage.Opened{}, notYet(err)
 	}
 	b := &base{client: c, scripts: newScripts(), keys: newKeyspace(s.prefix, o.Namespace), now: o.Now, turned: isTurned(o.Now), open: 2}
 	if err := c.load(ctx, b.scripts.all()...); err != nil {
 		c.close()
-		return storage.Opened{}, fmt.Errorf("open %s: %w", s.redacted(), err)
+		return storage.Opened{}, notYet(fmt.Errorf("open %s: %w", s.redacted(), err))
 	}
 	return storage.Opened{Data: newDataStore(ctx, b), Control: &controlStore{plane: plane{base: b}}}, nil
 }

@@ -56,7 +56,16 @@ type reply struct {
 	err    error
 }
 
+// parseReply reads a list of all that, or the one number that a script says which has nothing else to tell; or a code, as a number below 0.
 func parseReply(m rueidis.RedisMessage) reply {
+	if m.IsInt64() {
+		if n, err := m.ToInt64(); err != nil {
+			return reply{err: errReply}
+		} else if n < 0 {
+			return reply{code: code(-n)}
+		}
+		return reply{fields: []rueidis.RedisMessage{m}}
+	}
 	all, err := m.ToArray()
 	if err != nil || len(all) < 2 {
 		return reply{err: errReply}
@@ -191,6 +200,10 @@ func parseNews(payload string) (news, bool) {
 	if err != nil || !found {
 		return news{}, false
 	}
-	header, client, _ := strings.Cut(rest, " ")
-	return news{payload[0], n, header, marconi.ClientID(client)}, true
+	header, poster, whose := strings.Cut(rest, " ")
+	told := news{what: payload[0], n: n, header: header}
+	if whose {
+		told.client, _, found = parsePoster(poster)
+	}
+	return told, found
 }

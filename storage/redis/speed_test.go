@@ -259,7 +259,7 @@ func TestNoScriptTakesLong(t *testing.T) {
 		f.fillWith(n, c.body)
 		clock.pass(time.Hour)
 		f.server.Do("CONFIG", "SET", "slowlog-log-slower-than", strconv.FormatInt((noise*c.bound).Microseconds(), 10))
-		f.server.Do("CONFIG", "SET", "slowlog-max-len", "1000")
+		f.server.Do("CONFIG", "SET", "slowlog-max-len", "10000")
 		f.server.Do("SLOWLOG", "RESET")
 		f.server.Do("CONFIG", "RESETSTAT")
 		f.post(marconi.NewMessage{TTL: 7200, Body: make([]byte, c.body)})
@@ -267,12 +267,24 @@ func TestNoScriptTakesLong(t *testing.T) {
 		wantNoError(t, second(f.listed(20)))
 		f.pop(20)
 		wantNoError(t, second(f.Stats(t.Context(), f.q)))
-		scripts, slow := f.calls()["evalsha"], f.server.Do("SLOWLOG", "LEN").(int64)
+		scripts, slow := f.calls()["evalsha"], f.slowScripts()
 		t.Logf("bodies of %d bytes, %d claims over: %d scripts of %.0f µs, %d above %v", c.body, n, scripts, f.spent(), slow, noise*c.bound)
-		if soaking() && slow > 0 || !soaking() && int(slow) > scripts/20+2 {
+		if soaking() && slow > 0 || !soaking() && slow > scripts/20+2 {
 			t.Errorf("%d of %d scripts took longer than %v: %v", slow, scripts, noise*c.bound, f.server.Do("SLOWLOG", "GET", "3"))
 		}
 	}
+}
+
+// slowScripts counts those in the log. Redis 6.0 notes the commands within a script too, by the time since that began.
+func (f *fixture) slowScripts() int {
+	f.t.Helper()
+	n := 0
+	for _, entry := range f.server.Do("SLOWLOG", "GET", "10000").([]any) {
+		if command := entry.([]any)[3].([]any); command[0] == "EVALSHA" {
+			n++
+		}
+	}
+	return n
 }
 
 func wantNoError(t *testing.T, err error) {
@@ -303,7 +315,8 @@ func (f *fixture) fillWith(claims, body int) {
 	}
 }
 
-// TestMemory measures what a message takes up in Redis, by what the server has taken: MEMORY USAGE overrates streams.
+// TestMemory measures what a message takes up in Redis, by what the server has taken for data: MEMORY USAGE overrates streams, and all
+// that is taken counts clients in, and with Redis 8 the rubbish of scripts, which is half a megabyte now and gone a moment later.
 func TestMemory(t *testing.T) {
 	f := newFixture(t)
 	n := 5_000
@@ -311,7 +324,7 @@ func TestMemory(t *testing.T) {
 		n = 50_000
 	}
 	used := func() int64 {
-		n, err := strconv.ParseInt(f.server.Info("used_memory"), 10, 64)
+		n, err := strconv.ParseInt(f.server.Info("used_memory_dataset"), 10, 64)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -331,10 +344,9 @@ func TestMemory(t *testing.T) {
 		{1024, 10, false, 1300, 180},
 	} {
 		f.server.Do("FLUSHALL")
-		for f.server.Info("lazyfree_pending_objects") != "0" { // later servers free in the background
-			time.Sleep(10 * time.Millisecond)
+		for before := int64(0); before != used(); time.Sleep(200 * time.Millisecond) { // later servers free in the background
+			before = used()
 		}
-		time.Sleep(100 * time.Millisecond)
 		f.q = newQueue("p", "q")
 		empty := used()
 		batch := make([]marconi.NewMessage, 10)
@@ -360,11 +372,10 @@ func TestMemory(t *testing.T) {
 		for range n / c.claim {
 			f.claim(43_200, c.claim)
 		}
-		// The sum is judged too, for what a server keeps beside changes a little as it goes on.
-		more, all := (used()-posted)/int64(n), (used()-empty)/int64(n)
+		more := (used() - posted) / int64(n)
 		t.Logf("under a claim of %d it takes %d bytes more", c.claim, more)
-		if all > c.message+c.claimed || soaking() && more > c.claimed {
-			t.Errorf("under a claim of %d a message takes %d bytes, %d more than before; want at most %d more", c.claim, all, more, c.claimed)
+		if more > c.claimed {
+			t.Errorf("under a claim of %d a message takes %d bytes more, want at most %d", c.claim, more, c.claimed)
 		}
 	}
 }

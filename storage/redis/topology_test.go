@@ -145,12 +145,12 @@ func TestSentinelFailoverUnderLoad(t *testing.T) {
 	})
 }
 
-// failovers are as many as there is time for.
+// failovers are as many as there is time for: package faults has more of them, with the whole server.
 func failovers() int {
 	if os.Getenv("MARCONI_TEST_SOAK") == "1" {
 		return 20
 	}
-	return 3
+	return 1
 }
 
 func failOverOnReplicas(t *testing.T, s *testservices.Sentinel, w wired, key string) {
@@ -220,8 +220,8 @@ func migrate(t *testing.T, c *testservices.Cluster, w wired) {
 	from, to := c.BeginMigration(slot)
 	both := luaOf("both", "redis.call('INCR', KEYS[1]); return redis.call('INCR', KEYS[2])").once()
 	_, err := w.run(within(t, 300*time.Millisecond), both, []string{tag + "1", tag + "2"}, nil)
-	if !errors.Is(err, marconi.ErrUnavailable) || isUnsure(err) {
-		t.Errorf("a script with keys on both sides: %v, want that it was not run", err)
+	if !errors.Is(err, marconi.ErrUnavailable) {
+		t.Errorf("a script with keys on both sides: %v, want %v", err, marconi.ErrUnavailable)
 	}
 	for c.MoveKeys(slot, 10, from, to) > 0 {
 	}
@@ -234,7 +234,8 @@ func migrate(t *testing.T, c *testservices.Cluster, w wired) {
 		t.Errorf("%d were confirmed and %d unsure, %d are there, %d twice", l.confirmed.Load(), l.unsure.Load(), there, twice)
 	}
 	t.Logf("the migration took %v, the longest gap was %v", took.Round(time.Millisecond), l.longest.Round(time.Millisecond))
-	if _, err := w.run(within(t, 5*time.Second), both, []string{tag + "1", tag + "2"}, nil); err != nil {
-		t.Errorf("a script with two keys after the migration: %v", err)
+	m, err := w.run(within(t, 5*time.Second), both, []string{tag + "1", tag + "2"}, nil)
+	if n, _ := m.AsInt64(); err != nil || n != 1 {
+		t.Errorf("a script with two keys after the migration counts %d, %v, want 1: none of its tries before was carried out", n, err)
 	}
 }

@@ -25,10 +25,10 @@ func uriOptions() []option {
 		{"dbid", func(s *settings, text string) error { return number(&s.database, text, 0, 1<<20) }},
 		{"durability", func(s *settings, text string) error { return choose(&s.durability, text, durabilities) }},
 		{"master", setMaster},
-		{"max_reconnect_attempts", func(s *settings, text string) error { return number(&s.reconnects, text, 0, 1<<20) }},
+		{"max_reconnect_attempts", func(s *settings, text string) error { return number(&s.reconnects, text, 0, 1_000_000) }},
 		{"pool_size", func(s *settings, text string) error { return number(&s.waiters, text, 1, 1<<14) }},
 		{"prefix", setPrefix},
-		{"reconnect_sleep", func(s *settings, text string) error { return seconds(&s.reconnectSleep, text) }},
+		{"reconnect_sleep", setReconnectSleep},
 		{"sentinel_password", func(s *settings, text string) error { s.sentinelPassword = text; return nil }},
 		{"sentinel_username", func(s *settings, text string) error { s.sentinelUsername = text; return nil }},
 		{"socket_timeout", func(s *settings, text string) error { return seconds(&s.socketTimeout, text) }},
@@ -90,6 +90,16 @@ func seconds(to *time.Duration, text string) error {
 		return fmt.Errorf("%swant a number of seconds above 0, up to 3600, as in 0.5", shown(text))
 	}
 	*to = time.Duration(n * float64(time.Second))
+	return nil
+}
+
+// setReconnectSleep takes what the option of that name in a file may be: up to a day, and 0, which is as short as a pause gets.
+func setReconnectSleep(s *settings, text string) error {
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(n >= 0 && n <= 86_400) {
+		return fmt.Errorf("%swant a number of seconds from 0 to 86400, as in 0.5", shown(text))
+	}
+	s.reconnectSleep = max(time.Duration(n*float64(time.Second)), firstPause)
 	return nil
 }
 

@@ -40,6 +40,13 @@ func TestParseURI(t *testing.T) {
 			s.addresses, s.database, s.socketTimeout, s.connectTimeout = []string{"h:6379"}, 2, 100*time.Millisecond, 7*time.Second
 			s.reconnects, s.reconnectSleep = 10, time.Second
 		})},
+		{"redis://h?max_reconnect_attempts=1000000&reconnect_sleep=86400", with(func(s *settings) {
+			s.addresses, s.reconnects, s.reconnectSleep = []string{"h:6379"}, 1_000_000, 24*time.Hour
+		})},
+		{"redis://h?max_reconnect_attempts=0&reconnect_sleep=0", with(func(s *settings) {
+			s.addresses, s.reconnects, s.reconnectSleep = []string{"h:6379"}, 0, firstPause
+		})},
+		{"redis://h?max_reconnect_attempts=3&reconnect_sleep=0.05", with(at("h:6379"))}, // what the configuration has as its defaults
 		{"redis:///run/redis.sock", with(func(s *settings) { s.socket = "/run/redis.sock" })},
 		{"redis://u:p@/run/a%20b@c.sock?dbid=1", with(func(s *settings) {
 			s.socket, s.username, s.password, s.database = "/run/a b@c.sock", "u", "p", 1
@@ -121,6 +128,9 @@ func TestParseURIRefuses(t *testing.T) {
 		{"rediss://a?ssl_insecure=true&ssl_ca_certs=/x", "for nothing"},
 		{"redis://a?socket_timeout=0", "option socket_timeout: \"0\": want a number of seconds"},
 		{"redis://a?socket_timeout=NaN", "want a number of seconds"},
+		{"redis://a?reconnect_sleep=-1", "option reconnect_sleep: \"-1\": want a number of seconds from 0"},
+		{"redis://a?reconnect_sleep=NaN", "want a number of seconds from 0"},
+		{"redis://a?max_reconnect_attempts=-1", "option max_reconnect_attempts: \"-1\": want a number from 0"},
 		{"redis://a?wait_ms=0", "option wait_ms: \"0\": want a number from 1"},
 		{"redis://a?durability=disk", "want one of memory, aof, replicas"},
 		{"redis://a?prefix={x}", "option prefix: want up to 64"},

@@ -5,7 +5,8 @@ local call, format, min, max, floor = redis.call, string.format, math.min, math.
 local done, again, sealed, claimed, notOwner, notClaimed, noClaim = 0, 1, 2, 3, 4, 5, 6 -- codes of replies
 
 local clock = call('TIME')
-local now, skew = clock[1] * 1000 + floor(clock[2] / 1000), 0
+local micros = clock[2] / 1
+local now, skew = clock[1] * 1000 + (micros - micros % 1000) / 1000, 0
 if ARGV[1] ~= '' then
 	skew = tonumber(ARGV[1]) - now
 	now = now + skew

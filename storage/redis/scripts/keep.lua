@@ -51,13 +51,13 @@ local function finish(reply)
 	end
 	if changed then
 		-- Not SET, which is more work and would have to be told to leave the key's end as it is.
-		call('SETRANGE', H, 0, pack(layout, version, isSealed, last, cursor, mark, due, waited, openFirst, openEnd, openCount, openBytes))
+		call('SETRANGE', H, 0, pack(layout, version, isSealed, cursor, mark, due, waited, openFirst, last, openEnd, openCount, openBytes))
 	end
 	if renewed then
 		if isSealed == 0 then
 			call('PEXPIREAT', H, max(mark, waited) - skew)
 		end
-		for i = 2, 9 do
+		for i = 3, 10 do -- all but those two
 			call('PEXPIREAT', KEYS[i], mark - skew)
 		end
 	else

@@ -1,46 +1,79 @@
--- post adds messages. ARGV: time, client, then for each message its TTL, delay, envelope behind the TTL, body. XADD is the first write: at
--- maxmemory the post is refused as a whole.
+-- post adds messages. ARGV: time, the longest TTL as envelopes have it, then for each message its envelope from the TTL on and its body; the end of an envelope with
+-- a delay is how long that is. XADD is the first write: at maxmemory the post is refused as a whole. The reply is the number of the first
+-- message, and nothing else: a table would cost more than a command does.
+--
+-- KEYS may be the first four only, if no message is delayed. When it turns out that the others are needed, nothing is done, and the post
+-- has to come again with all.
 
 --#include clock
 --#include header
 
 if isSealed == 1 then
-	return { now, sealed }
+	return -sealed
 end
-local first = max(last + 1, now * 1024)
-local free, delays, blocks, latest, longest = 0, {}, {}, 0, 0
+local longest = unpacked('>I4', ARGV[2])
+local latest = now + longest * 1000
+if not K and (due <= now or latest > mark) then
+	return -again
+end
+local first = now * 1024
+if first <= last then
+	first = last + 1
+end
+local free, delays, blocks, opened = 0, nil, nil, false
+local before, ends, ripe, head
 last = first - 1
-for i = 3, #ARGV, 4 do
-	local ttl, delay, body = tonumber(ARGV[i]), ARGV[i + 1], ARGV[i + 3]
-	local ends, envelope, seq = now + ttl * 1000, ARGV[i + 2], format('%.0f', last + 1)
-	if delay == '0' then
-		free = free + 1
-		call('XADD', S, seq, 'e', pack('>I6I4', ends, ttl) .. envelope, 'b', body)
+for i = 3, #ARGV, 2 do
+	local envelope, body = ARGV[i], ARGV[i + 1]
+	if envelope ~= before then -- most messages of a post have the same
+		before, ends, ripe = envelope, now + unpacked('>I4', envelope) * 1000, nil
+		if byte(envelope, 5) % 2 == 1 then
+			ripe = now + unpacked('>I4', sub(envelope, -4)) * 1000
+			envelope = sub(envelope, 1, -5) .. pack('>I6', ripe)
+		end
+		head = pack('>I6', ends) .. envelope
+		if ends < due then
+			due = ends
+		end
+	end
+	call('XADD', S, last + 1, 'e', head, 'b', body) -- Redis writes whole numbers in full, and faster than format
+	if ripe then
+		delays = delays or {}
+		delays[#delays + 1], delays[#delays + 2] = ripe, last + 1
 	else
-		local ripe = now + delay * 1000
-		call('XADD', S, seq, 'e', pack('>I6I4', ends, ttl) .. envelope .. pack('>I6', ripe), 'b', body)
-		delays[#delays + 1], delays[#delays + 2] = ripe, seq
+		free = free + 1
 	end
 
 	-- The block that the message lies in: one that is full is closed, to be put into the index.
 	if openCount == 32 or openCount > 0 and openBytes + #body > 65536 then
+		blocks = blocks or {}
 		blocks[#blocks + 1], blocks[#blocks + 2] = openEnd, format('%.0f-%.0f', openFirst, last)
 		openCount, openBytes, openEnd = 0, 0, never
 	end
 	last = last + 1
 	if openCount == 0 then
-		openFirst = last
+		openFirst, opened = last, true
 	end
-	openCount, openBytes, openEnd, due = openCount + 1, openBytes + #body, min(openEnd, ends), min(due, ends)
-	if ends > latest then
-		latest, longest = ends, ttl
+	openCount, openBytes = openCount + 1, openBytes + #body
+	if ends < openEnd then
+		openEnd = ends
 	end
 end
 
 -- Most posts are done now.
-if dueBefore > now and waited <= now and latest <= mark and #blocks + #delays == 0 then
-	call('SETRANGE', H, 0, pack(layout, version, isSealed, last, cursor, mark, due, waited, openFirst, openEnd, openCount, openBytes))
-	return { now, done, first }
+if dueBefore > now and waited <= now and latest <= mark and not delays then
+	if blocks then
+		call('ZADD', X, unpack(blocks))
+		if call('PTTL', X) == -1 then
+			call('PEXPIREAT', X, mark - skew)
+		end
+	end
+	if due == dueBefore and not opened then
+		call('SETRANGE', H, tailAt, pack(tail, last, openEnd, openCount, openBytes))
+	else
+		call('SETRANGE', H, 0, pack(layout, version, isSealed, cursor, mark, due, waited, openFirst, last, openEnd, openCount, openBytes))
+	end
+	return first
 end
 
 --#include keep
@@ -48,22 +81,23 @@ end
 
 changed = true
 outlast(latest, longest)
-if #blocks > 0 then
+if blocks then
 	call('ZADD', X, unpack(blocks))
 	touched[X] = true
 end
-for i = 1, #delays, 2 do
-	call('ZADD', D, delays[i], delays[i + 1])
+local poster = ' ' .. sub(ARGV[3], 5)
+if delays then
+	call('ZADD', D, unpack(delays))
 	touched[D] = true
-	expect(delays[i])
-end
-if #delays > 0 then
-	tell(format('d%d ', #delays / 2) .. H .. ' ' .. ARGV[2])
+	for i = 1, #delays, 2 do
+		expect(delays[i])
+	end
+	tell(format('d%d ', #delays / 2) .. H .. poster)
 end
 if dueBefore <= now then
 	--#include maintain
 end
 if free > 0 then
-	tell(format('p%d ', free) .. H .. ' ' .. ARGV[2])
+	tell(format('p%d ', free) .. H .. poster)
 end
-return finish({ now, done, first })
+return finish(first)
