@@ -85,7 +85,7 @@ func BenchmarkParseBody(b *testing.B) {
 func BenchmarkVerdict(b *testing.B) {
 	const messages, lanes = 1_000_000, 32
 	before := heap()
-	l := fill(messages, lanes)
+	l := fill(ledger.Options{Run: "bench"}, messages, lanes)
 	held := heap() - before
 	for b.Loop() {
 		if v := l.Verdict(); v.Deleted != messages || !v.OK() {
@@ -95,8 +95,9 @@ func BenchmarkVerdict(b *testing.B) {
 	b.ReportMetric(float64(held)/messages, "B/message")
 }
 
-func fill(messages, lanes int) *ledger.Ledger {
-	l := ledger.New(ledger.Options{Run: "bench"})
+// fill is a ledger of so many lives.
+func fill(o ledger.Options, messages, lanes int) *ledger.Ledger {
+	l := ledger.New(o)
 	var last time.Duration
 	for i := range lanes {
 		a := newLane(l, i)
@@ -122,12 +123,32 @@ func heap() int64 {
 func TestCostOfAMessage(t *testing.T) {
 	const messages = 50_000
 	before := heap()
-	l := fill(messages, 4)
+	l := fill(ledger.Options{Run: "bench"}, messages, 4)
 	cost := float64(heap()-before) / messages
 	if v := l.Verdict(); !v.OK() || v.Deleted != messages {
 		t.Errorf("the verdict is %s", v.Report())
 	}
 	if cost > 64 {
 		t.Errorf("a message costs %.1f bytes, want 64 at most", cost)
+	}
+}
+
+// BenchmarkSpill measures what records cost that are in a file: what is reported of a message, and its memory.
+func BenchmarkSpill(b *testing.B) {
+	for name, memory := range map[string]int{"memory": -1, "file": 1} {
+		b.Run(name, func(b *testing.B) {
+			const messages = 500_000
+			for b.Loop() {
+				b.StopTimer()
+				before := heap()
+				b.StartTimer()
+				l := fill(ledger.Options{Run: "bench", InMemory: memory, SpillTo: b.TempDir()}, messages, 4)
+				b.StopTimer()
+				b.ReportMetric(float64(heap()-before)/messages, "B/message")
+				runtime.KeepAlive(l)
+				b.StartTimer()
+			}
+			b.ReportMetric(float64(b.N)*messages*eventsOfALife/b.Elapsed().Seconds()/1e6, "Mevents/s")
+		})
 	}
 }

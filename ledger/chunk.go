@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// chunkSize makes a chunk fill one of the allocator's classes, 4096 bytes, but for sixteen.
-const chunkSize = 67
+// chunkSize makes a chunk's records fill one of the allocator's classes, 4096 bytes, but for sixteen.
+const chunkSize = 68
 
 // A chunk holds a run of one producer's messages. Its lock is taken before those of claims, suspicions and the docket.
 type chunk struct {
@@ -15,7 +15,8 @@ type chunk struct {
 	held    []holding
 	ids     []byte // of confirmed messages: slot, length, text
 	gone    uint8
-	records [chunkSize]record
+	records *records
+	segment *segment // that the records are in, which has to stay; nil: they are in memory
 }
 
 // A holding is the last claim of a message that isn't known to be gone, whether that claim is over or not.
@@ -69,12 +70,17 @@ func (c *chunk) leave(slot int, call Call) {
 		r.flags |= heldToEnd
 	}
 	c.drop(slot)
-	if c.gone++; c.gone == chunkSize {
+	if c.gone++; c.gone == chunkSize && !c.wanted() {
 		c.ids = nil
 	}
 }
 
-// keepID keeps the ID of a message for as long as the chunk is not all gone.
+// wanted reports whether the verdict may have to name one of the messages.
+func (c *chunk) wanted() bool {
+	return slices.ContainsFunc(c.records[:], func(r record) bool { return r.flags.has(accused | suspected) })
+}
+
+// keepID keeps the ID of a message for as long as the chunk is not all gone, and longer if there is something wrong.
 func (c *chunk) keepID(slot int, id string) {
 	if len(id) < 1<<8 {
 		c.ids = append(append(c.ids, byte(slot), byte(len(id))), id...)

@@ -99,6 +99,7 @@ func (w *Worker) took(s showing, got []Seen, o Operation) []Message {
 		s.id = m.ID
 		v := w.l.show(s, m.Body)
 		messages[i] = v.Message
+		o.ID = m.ID
 		w.l.history.add(o, v.Message, s.call)
 		if v.sound {
 			w.follow(s, v)

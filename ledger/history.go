@@ -19,6 +19,7 @@ const (
 	OpRelease      OperationKind = "release"
 	OpDelete       OperationKind = "delete"
 	OpDeleteAnyway OperationKind = "delete anyway" // takes claimed messages, too
+	OpMiss         OperationKind = "miss"          // a drain of its queue that did not show it
 )
 
 // An Operation is what a call did, or may have done, to one message. One that is unsure may have done it at any time after
@@ -28,6 +29,8 @@ type Operation struct {
 	Queue   string        // of the message, as project/name
 	Message string        // its producer and number
 	Any     string        // instead of both: a queue, of which any message may have been claimed or popped
+	Post    string        // of a message posted: what all of the same post have in common; "" if they need not be all or none, at the end of the queue
+	ID      string        // that the message was given, or shown under; "" where that says nothing
 	Claim   string        // the claim that was made, or named; ""
 	TTL     time.Duration // of a message posted, a claim, or its update
 	Outcome Outcome
@@ -80,9 +83,16 @@ func (h *history) end(entry int, outcome Outcome, answered time.Duration) {
 	h.operations[entry].Outcome, h.operations[entry].Answered = outcome, answered
 }
 
-// add enters an operation with its answer.
+// add enters an operation with its answer. A message that is shown under another ID than before is entered with that: it has
+// only one, but for that of a dead letter.
 func (h *history) add(o Operation, m Message, call Call) {
-	if !h.on || m.stranger != nil || m.copy {
+	if !h.on || m.stranger != nil {
+		return
+	}
+	if m.l.peek(m.at).flags.has(moved) {
+		o.ID = ""
+	}
+	if m.copy && o.ID == "" {
 		return
 	}
 	o.Queue, o.Message = m.name()
@@ -101,6 +111,30 @@ func (h *history) each(o Operation, messages []Message, sent time.Duration) (ent
 		}
 	}
 	return entries
+}
+
+// identify tells which IDs the messages of a post were given.
+func (h *history) identify(entries []int, ids []string) {
+	if !h.on {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i, entry := range entries {
+		h.operations[entry].ID = ids[i]
+	}
+}
+
+// miss enters the messages of a queue that its drain did not show. Where it has a dead-letter queue they may be there.
+func (l *Ledger) miss(q *Queue, drain Call) {
+	if !l.history.on || q.state().dead != nil {
+		return
+	}
+	for at := range l.messages() {
+		if r := l.peek(at); r.queue == q.index && !r.flags.has(leftover|blurred) {
+			l.history.add(Operation{Kind: OpMiss}, Message{l: l, at: at}, drain)
+		}
+	}
 }
 
 func (h *history) endEach(entries []int, outcome Outcome, answered time.Duration) {

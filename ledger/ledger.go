@@ -20,6 +20,10 @@ type Options struct {
 
 	// Offenders is how many faults the verdict describes. 0: a hundred.
 	Offenders int
+	// InMemory is for how many messages the records are kept in memory. Those of more are in a file in the folder SpillTo, or where
+	// temporary files are, which goes with the ledger. 0: 20 million; less than 0: for all.
+	InMemory int
+	SpillTo  string
 	// ForgetIDs saves the memory of the IDs, so that the verdict can't name that of a lost message.
 	ForgetIDs bool
 	// History writes down each operation, for a check of single claims: see [Ledger.History]. For short runs.
@@ -38,6 +42,7 @@ type Ledger struct {
 	strangers strangers
 	suspects  suspects
 	history   history
+	shelf     *shelf
 
 	mu     sync.Mutex // guards what follows, and changes of what stands behind pointers
 	byName map[queueName]*Queue
@@ -61,6 +66,7 @@ func New(o Options) *Ledger {
 		strangers: strangers{byID: map[idHash]*stranger{}},
 		suspects:  suspects{of: map[ref][]suspicion{}},
 		history:   history{on: o.History},
+		shelf:     newShelf(o),
 		byName:    map[queueName]*Queue{},
 	}
 	l.queues.Store(new([]*Queue))

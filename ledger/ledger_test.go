@@ -137,10 +137,12 @@ func TestUnansweredPostCountsAsUnsure(t *testing.T) {
 }
 
 func TestAnswerWithAnotherNumberOfIDsConfirmsNothing(t *testing.T) {
-	d := newDesk(ledger.Options{})
-	d.sending(2, 1).Confirmed([]string{"one"}, seconds(2))
-	if v := d.drain(); !v.OK() || v.Confirmed != 0 || v.Unsure != 2 {
-		t.Errorf("one ID for two messages: %s", v.Report())
+	for _, ids := range [][]string{nil, {"one"}, {"one", "two", "three"}} {
+		d := newDesk(ledger.Options{History: true})
+		d.sending(2, 1).Confirmed(ids, seconds(2))
+		if v := d.drain(); !v.OK() || v.Confirmed != 0 || v.Unsure != 2 {
+			t.Errorf("%d IDs for two messages: %s", len(ids), v.Report())
+		}
 	}
 }
 

@@ -60,7 +60,7 @@ func (o *Observer) Page(call Call, got []Seen) []Message {
 		s := showing{how: o.how, reader: o.options.Name, queue: o.queue, call: call, id: m.ID}
 		v := o.l.show(s, m.Body)
 		messages[i] = v.Message
-		o.l.history.add(Operation{Kind: OpShow}, v.Message, call)
+		o.l.history.add(Operation{Kind: OpShow, ID: m.ID}, v.Message, call)
 		if v.sound && !v.record.flags.has(moved) {
 			o.look(s, v)
 		}
@@ -188,7 +188,12 @@ func (d *Drain) Done(answered time.Duration) {
 	o.mu.Lock()
 	o.closeBatch(showing{how: "drain", reader: o.options.Name, queue: o.queue, call: Call{answered, answered}})
 	o.mu.Unlock()
-	o.queue.mu.Lock()
-	defer o.queue.mu.Unlock()
-	o.queue.drain.Answered, o.queue.drained = answered, true
+	o.queue.drainedBy(answered)
+	o.l.miss(o.queue, o.queue.state().drain)
+}
+
+func (q *Queue) drainedBy(t time.Duration) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.drain.Answered, q.drained = t, true
 }

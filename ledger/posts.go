@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -65,7 +66,11 @@ type Post struct {
 func (p *Producer) Post(posting Posting) Post {
 	post := p.enterAll(posting)
 	p.l.counts.posted.Add(int64(posting.Messages))
-	post.entries = p.l.history.each(Operation{Kind: OpPost, TTL: posting.TTL}, post.messages(), posting.Intended)
+	o := Operation{Kind: OpPost, TTL: posting.TTL}
+	if p.l.history.on && !p.l.options.NotAllOrNone && !p.l.options.NotFIFO {
+		o.Post = fmt.Sprintf("%d.%d", p.index, post.first)
+	}
+	post.entries = p.l.history.each(o, post.messages(), posting.Intended)
 	return post
 }
 
@@ -111,7 +116,7 @@ func (p *Producer) enter(way *lane, r record) {
 	way.last = p.next + 1
 	c, slot := p.find(p.next)
 	if c == nil {
-		c = &chunk{}
+		c = p.l.shelf.chunk()
 		all := append(*p.chunks.Load(), c) // who has the shorter slice does not see what is behind it
 		p.chunks.Store(&all)
 	}
@@ -163,6 +168,7 @@ func (p Post) Confirmed(ids []string, answered time.Duration) {
 	}
 	l := p.producer.l
 	l.counts.confirmed.Add(int64(len(ids)))
+	l.history.identify(p.entries, ids)
 	p.end(Confirmed, answered, func(c *chunk, slot, i int) { l.confirm(c, slot, p.Message(i).at, ids[i], answered) })
 }
 
@@ -174,7 +180,7 @@ func (p Post) Refused(answered time.Duration) {
 		r := &c.records[slot]
 		r.flags |= refused
 		if r.flags.has(appeared) {
-			e := Evidence{What: "its post was refused after it had been shown", Call: Call{r.last.time(), answered}}
+			e := Evidence{What: "its post was refused after it had been shown", ID: c.keptID(slot), Call: Call{r.last.time(), answered}}
 			l.accuse(r, p.Message(i).at, Phantom, e)
 		}
 	})
@@ -211,10 +217,11 @@ func (l *Ledger) confirm(c *chunk, slot int, at ref, id string, answered time.Du
 	r := &c.records[slot]
 	r.flags |= confirmed
 	r.answered = spanOf(answered - r.intended.time())
-	if !l.options.ForgetIDs && !r.gone() {
+	h := l.hash(id)
+	if !l.options.ForgetIDs && !r.gone() && r.id != h { // else it was kept when it was shown
 		c.keepID(slot, id)
 	}
-	switch h := l.hash(id); {
+	switch {
 	case r.flags.has(moved): // its ID is that of the dead letter
 	case r.id == idHash{}:
 		r.id = h

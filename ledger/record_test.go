@@ -14,7 +14,7 @@ func TestSizes(t *testing.T) {
 	if n := unsafe.Sizeof(record{}); n > 60 {
 		t.Errorf("a record has %d bytes, want 60", n)
 	}
-	if n := unsafe.Sizeof(chunk{}); n > 4096 || n < 4096-unsafe.Sizeof(record{}) {
+	if n := unsafe.Sizeof(records{}); n > 4096 || n < 4096-unsafe.Sizeof(record{}) {
 		t.Errorf("a chunk has %d bytes, want as many messages as fit into 4096", n)
 	}
 }
@@ -73,7 +73,7 @@ func TestNever(t *testing.T) {
 }
 
 func TestChunkKeepsIDsUntilAllIsGone(t *testing.T) {
-	var c chunk
+	c := &chunk{records: new(records)}
 	for slot := range chunkSize {
 		c.keepID(slot, fmt.Sprintf("id of %d", slot))
 	}

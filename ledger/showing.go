@@ -80,6 +80,9 @@ func (l *Ledger) judge(c *chunk, slot int, m *Message, s showing) bool {
 		return false
 	case r.id == idHash{}:
 		r.id = h
+		if !l.options.ForgetIDs && !r.flags.has(confirmed) {
+			c.keepID(slot, s.id) // its post may never be confirmed
+		}
 	case r.id != h:
 		r.flags |= blurred
 		m.copy = true

@@ -176,3 +176,30 @@ func TestSharedIDs(t *testing.T) {
 	v := d.l.Verdict()
 	wantFaults(t, v, faults{ledger.Corrupt: 2})
 }
+
+// Whoever reads of a fault wants to look the message up, even if all others of its time are gone.
+func TestOffendersAreNamed(t *testing.T) {
+	d := newDesk(ledger.Options{})
+	refused := d.sending(1, 1)
+	d.l.Observer(d.q, ledger.Observing{}).Page(at(1.2, 1.3), showAll(refused))
+	refused.Refused(seconds(2))
+	missed := d.post(1, 3)
+	for range 200 {
+		d.post(1, 4)
+	}
+	last := d.post(1, 5)
+	d.l.Observer(d.q, ledger.Observing{Claimed: true}).Page(at(6, 7), showAll(last))
+	posts := []ledger.Post{refused, missed, last}
+	for _, post := range posts {
+		post.Message(0).Deleting(seconds(8), nil).Confirmed(seconds(9))
+	}
+	v := d.l.Verdict()
+	for i, o := range v.Offenders {
+		if o.Life == nil || o.Life.ID == "" {
+			t.Errorf("offender %d has no ID: %s", i, o)
+		}
+	}
+	if v.Faults[ledger.Phantom] != 1 || v.Faults[ledger.Missed] != 201 {
+		t.Errorf("faults %v, want a phantom and 201 that were missed", v.Faults)
+	}
+}

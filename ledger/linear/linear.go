@@ -1,9 +1,14 @@
 // Package linear checks the history of single claims: whether there is an order in which everything that was done to a
 // message can have happened, each operation at one moment between its sending and its answer.
 //
-// To the check a message is a register: absent, free, held by a claim until about a time, or deleted. The check sees more
-// than the ledger's intervals do, such as a delete that succeeded with another's claim, and takes much more time; it is
-// for short runs whose [ledger.Options] keep a history.
+// To the check a message is a register: absent, free, held by a claim until about a time, or deleted; and it has one ID. The
+// messages of a post appear at one moment. So it finds what is claimed twice, lost (confirmed, and not in the drain though nothing
+// took it), doubled under another ID, torn, kept though refused, or revived. The check sees more than the ledger's intervals do,
+// such as a delete that succeeded with another's claim, and takes much more time; it is for short runs whose [ledger.Options]
+// keep a history.
+//
+// It sees no more than one post at a time: what is in the wrong order, what an observer was shown twice or not at all before the
+// drain, and what is damaged or delivered too late are for the ledger alone to find.
 package linear
 
 import (
@@ -48,7 +53,7 @@ func CheckClaims(history []ledger.Operation, o Options) Result {
 	o.Grain = cmp.Or(o.Grain, time.Millisecond)
 	o.Timeout = cmp.Or(o.Timeout, time.Second)
 	model := claimModel(o.Grain)
-	parts := byMessage(history)
+	parts := byMessage(allOrNone(history))
 	result := Result{Messages: len(parts)}
 	for _, part := range parts {
 		switch porcupine.CheckOperationsTimeout(model, calls(part.Operations), o.Timeout) {
@@ -59,6 +64,46 @@ func CheckClaims(history []ledger.Operation, o Options) Result {
 		}
 	}
 	return result
+}
+
+// allOrNone has each post be over when the first of its messages was shown: the others have appeared with it, also if nobody
+// was told. A drain that missed them did so after that: what is posted while it goes on stands at its end, and what is gone once
+// stays so.
+func allOrNone(history []ledger.Operation) []ledger.Operation {
+	postOf := map[string]string{}
+	for _, op := range history {
+		if op.Kind == ledger.OpPost && op.Post != "" {
+			postOf[op.Message] = op.Post
+		}
+	}
+	shown := map[string]time.Duration{}
+	for _, op := range history {
+		post, known := postOf[op.Message]
+		if !known || op.Outcome != ledger.Confirmed || !shows(op.Kind) {
+			continue
+		}
+		if first, found := shown[post]; !found || op.Answered < first {
+			shown[post] = op.Answered
+		}
+	}
+	history = slices.Clone(history)
+	for i, op := range history {
+		by, found := shown[postOf[op.Message]]
+		switch {
+		case !found:
+		case op.Kind == ledger.OpPost && op.Outcome == ledger.Unsure:
+			history[i].Outcome, history[i].Answered = ledger.Confirmed, by
+		case op.Kind == ledger.OpPost && op.Outcome == ledger.Confirmed:
+			history[i].Answered = min(op.Answered, by)
+		case op.Kind == ledger.OpMiss && by < op.Answered:
+			history[i].Sent = max(op.Sent, by+1)
+		}
+	}
+	return history
+}
+
+func shows(kind ledger.OperationKind) bool {
+	return kind == ledger.OpShow || kind == ledger.OpClaim || kind == ledger.OpPop
 }
 
 // byMessage divides a history. What may have been done to any message of a queue is in the part of each, as far as it can

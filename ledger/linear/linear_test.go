@@ -27,6 +27,12 @@ func done(kind ledger.OperationKind, claim string, from, to int) ledger.Operatio
 	return op(kind, claim, from, to, ledger.Confirmed)
 }
 
+// as is the operation with an ID.
+func as(id string, o ledger.Operation) ledger.Operation {
+	o.ID = id
+	return o
+}
+
 // claimed is a claim, or its update, with a TTL of ten seconds.
 func claimed(kind ledger.OperationKind, claim string, from, to int, outcome ledger.Outcome) ledger.Operation {
 	o := op(kind, claim, from, to, outcome)
@@ -45,6 +51,7 @@ func TestCheckClaims(t *testing.T) {
 	const (
 		post, claim, pop, show      = ledger.OpPost, ledger.OpClaim, ledger.OpPop, ledger.OpShow
 		update, release, del, purge = ledger.OpUpdate, ledger.OpRelease, ledger.OpDelete, ledger.OpDeleteAnyway
+		miss                        = ledger.OpMiss
 		confirmed, refused, unsure  = ledger.Confirmed, ledger.Refused, ledger.Unsure
 	)
 	posted := done(post, "", 0, 1)
@@ -95,6 +102,24 @@ func TestCheckClaims(t *testing.T) {
 		{"shown after an unsure delete", true, []ledger.Operation{posted, held, op(del, "a", 4, 0, unsure), done(show, "", 60, 70)}},
 		{"an unsure delete waits for the claim to end", false, []ledger.Operation{posted, held, op(del, "", 4, 0, unsure), done(del, "b", 8, 9)}},
 		{"an unsure delete when the claim has ended", true, []ledger.Operation{posted, held, op(del, "", 4, 0, unsure), done(del, "b", 12, 13)}},
+		{"not in the drain", false, []ledger.Operation{posted, done(miss, "", 4, 9)}},
+		{"not in the drain, but claimed", false, []ledger.Operation{posted, held, done(miss, "", 4, 9)}},
+		{"not in the drain, posted meanwhile", true, []ledger.Operation{done(post, "", 3, 5), done(miss, "", 4, 9)}},
+		{"not in the drain, its post refused", true, []ledger.Operation{op(post, "", 0, 1, refused), done(miss, "", 4, 9)}},
+		{"not in the drain, its post unsure", true, []ledger.Operation{op(post, "", 0, 0, unsure), done(miss, "", 4, 9)}},
+		{"not in the drain, its post unsure, and shown", false, []ledger.Operation{op(post, "", 0, 0, unsure), done(show, "", 2, 3), done(miss, "", 4, 9)}},
+		{"not in the drain, deleted", true, []ledger.Operation{posted, done(del, "", 2, 3), done(miss, "", 4, 9)}},
+		{"not in the drain, popped", true, []ledger.Operation{posted, done(pop, "", 2, 3), done(miss, "", 4, 9)}},
+		{"not in the drain, its delete unsure", true, []ledger.Operation{posted, op(del, "", 2, 0, unsure), done(miss, "", 4, 9)}},
+		{"not in the drain, its delete refused", false, []ledger.Operation{posted, held, op(del, "", 4, 5, refused), done(miss, "", 6, 9)}},
+		{"not in the drain, expired", true, []ledger.Operation{posted, done(miss, "", 990, 1001)}},
+		{"not in the drain, about to expire", false, []ledger.Operation{posted, done(miss, "", 990, 998)}},
+		{"not in the drain, expired but for its claim", false, []ledger.Operation{posted, claimed(claim, "a", 995, 996, confirmed), done(miss, "", 998, 1002)}},
+		{"not in the drain, its claim's time over as well", true, []ledger.Operation{posted, claimed(claim, "a", 995, 996, confirmed), done(miss, "", 998, 1006)}},
+		{"shown under two IDs", false, []ledger.Operation{posted, as("1", done(show, "", 2, 3)), as("2", done(show, "", 4, 5))}},
+		{"shown under another ID than posted", false, []ledger.Operation{as("1", posted), as("2", done(pop, "", 4, 5))}},
+		{"shown under its ID", true, []ledger.Operation{as("1", posted), as("1", done(show, "", 2, 3)), as("1", held), done(del, "a", 5, 6)}},
+
 		{"deleted anyway", true, []ledger.Operation{posted, held, done(purge, "", 4, 5)}},
 		{"deleted anyway, and claimed", false, []ledger.Operation{posted, held, done(purge, "", 4, 5), claimed(claim, "b", 14, 15, confirmed)}},
 	} {
@@ -190,6 +215,38 @@ func TestCheckClaimsNeedsFewUnansweredCalls(t *testing.T) {
 			t.Fatalf("CheckClaims(…).OK() = %v, want %v with all that is unanswered in %v", got.OK(), want, Offender{Operations: all})
 		}
 	})
+}
+
+// The messages of a post appear together.
+func TestCheckClaimsOfPosts(t *testing.T) {
+	of := func(message string, o ledger.Operation) ledger.Operation {
+		o.Message = message
+		if o.Kind == ledger.OpPost {
+			o.Post = "1"
+		}
+		return o
+	}
+	unsure, miss := op(ledger.OpPost, "", 0, 0, ledger.Unsure), done(ledger.OpMiss, "", 4, 9)
+	for _, test := range []struct {
+		name     string
+		possible bool
+		history  []ledger.Operation
+	}{
+		{"nothing of it is there", true, []ledger.Operation{of("1", miss), of("2", miss)}},
+		{"a part was shown before", false, []ledger.Operation{of("1", done(ledger.OpShow, "", 2, 3)), of("1", miss), of("2", miss)}},
+		{"a part is in the drain", false, []ledger.Operation{of("1", done(ledger.OpShow, "", 5, 6)), of("2", miss)}},
+		{"a part was popped", false, []ledger.Operation{of("2", done(ledger.OpPop, "", 2, 3)), of("1", miss)}},
+		{"a part was claimed, the other is there", true, []ledger.Operation{of("2", claimed(ledger.OpClaim, "a", 2, 3, ledger.Confirmed)), of("1", done(ledger.OpShow, "", 4, 5))}},
+		{"a part was deleted", true, []ledger.Operation{of("2", done(ledger.OpDelete, "", 2, 3)), of("2", miss), of("1", done(ledger.OpShow, "", 5, 6))}},
+		{"a part was shown after the drain", true, []ledger.Operation{of("1", done(ledger.OpShow, "", 10, 11)), of("2", miss)}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := CheckClaims(append([]ledger.Operation{of("1", unsure), of("2", unsure)}, test.history...), Options{})
+			if got.OK() != test.possible || got.Messages != 2 {
+				t.Errorf("CheckClaims(…) = %+v, want OK() = %v", got, test.possible)
+			}
+		})
+	}
 }
 
 func TestCheckClaimsGivesUp(t *testing.T) {

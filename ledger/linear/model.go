@@ -23,6 +23,7 @@ const (
 // A register is the state of a message.
 type register struct {
 	phase            phase
+	id               string        // under which it was shown; "": nobody knows
 	lives            time.Duration // the earliest time at which it may end by its TTL
 	claim            string        // that holds it,
 	endsFrom, endsBy time.Duration // until some time of these two
@@ -30,7 +31,9 @@ type register struct {
 }
 
 // in is the register in another phase.
-func (r register) in(p phase) register { return register{phase: p, lives: r.lives, since: r.since} }
+func (r register) in(p phase) register {
+	return register{phase: p, id: r.id, lives: r.lives, since: r.since}
+}
 
 // claimModel is a message to which one operation happens after the other.
 func claimModel(grain time.Duration) porcupine.Model {
@@ -57,15 +60,24 @@ func (s step) apply() (possible bool, after register) {
 	if s.until() < s.since {
 		return false, s.register
 	}
-	switch s.op.Kind {
-	case ledger.OpPost:
+	if s.op.Kind == ledger.OpPost {
 		return s.post()
+	}
+	if s.op.ID != "" {
+		if s.id != "" && s.id != s.op.ID {
+			return false, s.register
+		}
+		s.id = s.op.ID
+	}
+	switch s.op.Kind {
 	case ledger.OpClaim:
 		return s.ifAble(s.mayBeFree(), s.taken().claimed())
 	case ledger.OpPop:
 		return s.ifAble(s.mayBeFree(), s.taken().in(deleted))
 	case ledger.OpShow:
 		return s.phase == free || s.phase == held, s.register
+	case ledger.OpMiss:
+		return s.phase == absent || s.phase == deleted || s.lives <= s.op.Answered, s.register
 	case ledger.OpUpdate:
 		return s.update()
 	case ledger.OpRelease:
@@ -89,7 +101,7 @@ func (s step) post() (bool, register) {
 	if s.op.Outcome == ledger.Refused {
 		return true, s.register
 	}
-	return s.phase == absent, register{phase: free, lives: s.op.Sent + s.op.TTL - s.grain}
+	return s.phase == absent, register{phase: free, id: s.op.ID, lives: s.op.Sent + s.op.TTL - s.grain}
 }
 
 // mayBeFree reports whether the message is free, or its claim may be over before the operation is.
