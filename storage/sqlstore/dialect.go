@@ -92,15 +92,17 @@ type headerStatements struct {
 
 // Messages, as writes find and change them.
 type messageStatements struct {
-	insertBody    string // id, body, sum
-	insertMessage string // qid, seq, hold, ttl, created, expires, client, checksum, body
-	lastBody      string // highest id of a body
-	free          string // qid, from, time, most claims, limit, looked, below: free messages among the first so many rows
-	further       string // qid, from, looked, below: seq of the free row behind so many
-	spent         string // qid, from, time, least claims, below, limit: free messages claimed so often
-	held          string // qid, seqs, first, time: seq, expires, and hold, kind, name, end and number of what holds it
-	remove        string // qid, seqs
-	moveMessage   string // qid, seq, new qid, new seq, ttl or 0, time: makes it a new, free one
+	insertBody     string // id, body, sum
+	insertMessage  string // qid, seq, hold, ttl, created, expires, client, checksum, body
+	insertBodies   string // the parameters of insertBody, for each of rowsAtOnce rows
+	insertMessages string // those of insertMessage
+	lastBody       string // highest id of a body
+	free           string // qid, from, time, most claims, limit, looked, below: free messages among the first so many rows
+	further        string // qid, from, looked, below: seq of the free row behind so many
+	spent          string // qid, from, time, least claims, below, limit: free messages claimed so often
+	held           string // qid, seqs, first, time: seq, expires, and hold, kind, name, end and number of what holds it
+	remove         string // qid, seqs
+	moveMessage    string // qid, seq, new qid, new seq, ttl or 0, time: makes it a new, free one
 }
 
 // Holds, and what they do to messages.

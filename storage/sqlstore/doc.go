@@ -8,7 +8,7 @@
 //
 //	synchronous=full|normal|off   what a power cut may take: nothing, the last commits, the file; default full
 //	max_bytes=N                   how much the database may hold; see below; default: as much as the disk does
-//	busy_timeout=MILLISECONDS     how long to wait for a lock of another program, such as a backup; default 5000
+//	busy_timeout=MILLISECONDS     how long to wait for a lock of another program, such as a backup; default 4000, less than a request has
 //	mmap=BYTES                    how much of the file to read through memory: faster, but an error of the disk then
 //	                              ends the process instead of a call; default 0
 //	group_commit=on|off           off: a transaction for each operation, to measure what sharing them is worth

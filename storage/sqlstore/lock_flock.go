@@ -8,6 +8,15 @@ import (
 	"syscall"
 )
 
+// links is how many names a file has.
+func links(info os.FileInfo) uint64 {
+	stat, is := info.Sys().(*syscall.Stat_t)
+	if !is {
+		return 1
+	}
+	return uint64(stat.Nlink)
+}
+
 // openLocked opens a file that nobody else has open by this function, or gives errLocked.
 func openLocked(name string) (*os.File, error) {
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)

@@ -9,6 +9,9 @@ import (
 // errSharing is what Windows answers if another has the file open and does not share it.
 const errSharing = syscall.Errno(32)
 
+// links is how many names a file has, as far as is known.
+func links(os.FileInfo) uint64 { return 1 }
+
 // openLocked opens a file that nobody else has open by this function, or gives errLocked. Others may read it.
 func openLocked(name string) (*os.File, error) {
 	text, err := syscall.UTF16PtrFromString(name)

@@ -104,6 +104,28 @@ func TestManyClaimsEndTogether(t *testing.T) {
 	checkCounts(t, s)
 }
 
+// TestLargeClaimsEndTogether: where a few claims hold all that is wanted, a claim frees the oldest of it, and no more than it needs.
+func TestLargeClaimsEndTogether(t *testing.T) {
+	s, d, clock := openStill(t)
+	const claims, each = 8, 50 // fewer claims than a claim may end, and more messages than it may free
+	postTTL(t, s, ref("q"), 3600, claims*each)
+	for n := range claims { // those end last that hold the oldest
+		mustClaim(t, d, marconi.ClaimRequest{ID: marconi.ClaimID(fmt.Sprint("c", n)), TTL: marconi.Seconds(100 - n), Limit: each})
+	}
+	clock.turn(100 * time.Second)
+	want := listAllPages(t, d)
+	if got := mustClaim(t, d, marconi.ClaimRequest{ID: "first", TTL: 600, Limit: 5}); !slices.Equal(got, want[:5]) {
+		t.Errorf("a claim gets %v, want the oldest, %v", got, want[:5])
+	}
+	if left := rowsOf(t, s, "holds"); left != claims { // one was ended, and one is new
+		t.Errorf("after a claim of five messages there are %d claims, want %d: it has freed more than it needed", left, claims)
+	}
+	if got := mustClaim(t, d, marconi.ClaimRequest{ID: "rest", TTL: 600, Limit: 2 * each}); !slices.Equal(got, want[5:5+2*each]) {
+		t.Errorf("a claim of more than it may free at once gets %d messages, want %d, the oldest", len(got), 2*each)
+	}
+	checkCounts(t, s)
+}
+
 // TestManyDeadLettersEndTogether: who claims them gets dead letters to move, the oldest first, and need not wait until thousands
 // are free.
 func TestManyDeadLettersEndTogether(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 func (d *dataStore) Post(ctx context.Context, ref marconi.QueueRef, p marconi.Post) ([]marconi.MessageID, error) {
 	bytes := 0
 	for _, m := range p.Messages {
-		bytes += len(m.Body)
+		bytes += len(m.Body) + messageWeight
 	}
 	var first int64
 	err := d.writeBytes(ctx, "post messages", bytes, func(t *tx) (err error) {
@@ -75,14 +75,10 @@ func (t *tx) insert(q *header, seq, hold int64, client marconi.ClientID, m marco
 	if content == nil {
 		content = []byte{}
 	}
-	if _, err := t.exec(t.insertBody, body, content, sumOf(content)); err != nil {
-		return fmt.Errorf("add a body: %w", err)
-	}
-	_, err := t.exec(t.insertMessage, q.id, seq, hold, int64(m.TTL), t.now, t.now+millis(m.TTL), string(client), m.Checksum, body)
-	if err != nil {
-		return fmt.Errorf("add a message: %w", err)
-	}
-	return nil
+	return t.inserts.add(
+		[]any{body, content, sumOf(content)},
+		[]any{q.id, seq, hold, int64(m.TTL), t.now, t.now + millis(m.TTL), string(client), m.Checksum, body},
+	)
 }
 
 // delay makes the holds of messages with a delay: one for all that are due together.

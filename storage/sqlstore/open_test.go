@@ -82,6 +82,59 @@ func TestOpenRefusesAPlaceThatCannotBe(t *testing.T) {
 	}
 }
 
+// A file is one store's, by whatever name it is opened.
+func TestOpenKnowsAFileByItsOtherNames(t *testing.T) {
+	folder := t.TempDir()
+	there := filepath.Join(folder, "there")
+	if err := os.Mkdir(there, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	link := func(target, name string) string {
+		t.Helper()
+		path := filepath.Join(folder, name)
+		if err := os.Symlink(target, path); err != nil {
+			t.Skip(err)
+		}
+		return path
+	}
+	path := filepath.Join(there, "marconi.db")
+	early := link(filepath.Join("there", "marconi.db"), "early.db") // leads nowhere yet
+	names := []string{
+		early, link(early, "twice.db"), link(path, "late.db"), filepath.Join(link(there, "folder"), "marconi.db"), path,
+	}
+	for _, first := range names {
+		s := mustOpen(t, uriOf(first), storage.Options{})
+		for _, name := range names {
+			wantOpenError(t, uriOf(name), "in use by this process already")
+		}
+		mustClose(t, s)
+	}
+	if locks, err := filepath.Glob(filepath.Join(folder, "*.lock")); err != nil || len(locks) > 0 {
+		t.Errorf("locks beside the links: %v, %v", locks, err)
+	}
+	wantOpenError(t, uriOf(link("round.db", "round.db")), "round.db")
+
+	hard := filepath.Join(folder, "hard.db")
+	if err := os.Link(path, hard); err != nil {
+		t.Skip(err)
+	}
+	wantOpenError(t, uriOf(hard), "hard link", hard)
+	wantOpenError(t, uriOf(path), "hard link")
+	if err := os.Remove(hard); err != nil {
+		t.Fatal(err)
+	}
+	mustClose(t, mustOpen(t, uriOf(path), storage.Options{}))
+}
+
+func TestOpenKeepsSecretsToItself(t *testing.T) {
+	for _, uri := range []string{"sqlite://user:hunter2@/x", "sqlite://user:hunter2@host/x", "sqlite://user:hun/ter2@host/x", "sqlite://hunter2@host?a=b"} {
+		_, err := OpenSQLite(t.Context(), uri, storage.Options{})
+		if err == nil || strings.Contains(err.Error(), "ter2") {
+			t.Errorf("OpenSQLite(%q): %v", uri, err)
+		}
+	}
+}
+
 func TestOpenRefusesAFolderThatCannotBeWritten(t *testing.T) {
 	if os.Getuid() == 0 {
 		t.Skip("root may write anywhere")

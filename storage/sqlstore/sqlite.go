@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 	"sync"
 
@@ -29,11 +28,11 @@ func sqliteDialect() dialect {
 func OpenSQLite(ctx context.Context, uri string, o storage.Options) (storage.Opened, error) {
 	place, err := parseSQLiteURI(uri)
 	if err != nil {
-		return storage.Opened{}, fmt.Errorf("open %s: %w", uri, err)
+		return storage.Opened{}, fmt.Errorf("open %s: %w", redacted(uri), err)
 	}
 	opened, err := openSQLite(ctx, place.inNamespace(o.Namespace), o.WithDefaults())
 	if err != nil {
-		return storage.Opened{}, fmt.Errorf("open %s: %w", uri, err)
+		return storage.Opened{}, fmt.Errorf("open %s: %w", redacted(uri), err)
 	}
 	return opened, nil
 }
@@ -64,7 +63,7 @@ func openSQLite(ctx context.Context, place sqlitePlace, o storage.Options) (stor
 	background, stop := context.WithCancel(context.Background())
 	data.stop = stop
 	go data.collectNowAndThen(background)
-	return storage.Opened{Data: data, Control: control}, nil
+	return storage.Opened{Data: data, Control: control, Alone: true}, nil
 }
 
 // A sqliteFile is an open database with the connections to it.
@@ -84,7 +83,7 @@ func openSQLiteFile(ctx context.Context, place sqlitePlace) (f *sqliteFile, err 
 	f = &sqliteFile{sqlitePlace: place, dialect: sqliteDialect()}
 	isNew := true
 	if f.path != "" {
-		if f.path, err = filepath.Abs(f.path); err != nil {
+		if f.path, err = realPath(f.path); err != nil {
 			return nil, err
 		}
 		if isNew, err = checkSQLiteFile(f.path); err != nil {
@@ -234,8 +233,10 @@ type sqliteEngine struct {
 
 func newSQLiteEngine(f *sqliteFile, data *dataStore, o storage.Options) *sqliteEngine {
 	e := &sqliteEngine{file: f, reads: &prepared{on: f.readers}}
+	stmts, texts := &prepared{on: f.conn}, &f.dialect.statements
 	e.writer = &writer{
-		conn: f.conn, stmts: &prepared{on: f.conn}, sql: &f.dialect.statements, headers: newHeaders(), numbers: &numbers{}, room: &room{size: f.options.maxBytes},
+		conn: f.conn, stmts: stmts, sql: texts,
+		headers: newHeaders(), numbers: &numbers{}, inserts: &inserts{stmts: stmts, sql: texts}, room: &room{size: f.options.maxBytes},
 		now: o.Now, meter: o.Meter, maxBatch: maxBatch, publish: data.publish, turn: func() func() { return func() {} }, after: func() {},
 		ops: make(chan *op, maxBatch), ended: make(chan struct{}), disk: &fullness{path: f.path, log: o.Logger},
 	}

@@ -38,6 +38,9 @@ func checkSQLiteFile(path string) (isNew bool, err error) {
 		return false, fmt.Errorf("the file %s can't be opened: %w", path, err)
 	}
 	defer f.Close()
+	if info, err := f.Stat(); err == nil && links(info) > 1 {
+		return false, fmt.Errorf("the file %s has another name, too (a hard link): two servers could damage it by the two; remove the other, or copy the file", path)
+	}
 	head := make([]byte, sqliteHeader)
 	n, err := io.ReadFull(f, head)
 	if errors.Is(err, io.EOF) {
@@ -63,6 +66,34 @@ func judgeHeader(path string, head []byte) (isNew bool, err error) {
 		return false, fmt.Errorf("the file %s is a database of something else, and was left as it is: name another file", path)
 	}
 	return true, nil
+}
+
+// maxLinks is how many symbolic links may lead from one to the next.
+const maxLinks = 40
+
+// realPath is where a file is, or will be made: the lock beside it, and SQLite's log, are the same whatever links lead there.
+func realPath(path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	for range maxLinks {
+		if real, err := filepath.EvalSymlinks(path); err == nil {
+			return real, nil
+		}
+		target, err := os.Readlink(path)
+		if err != nil { // there is no such file yet
+			break
+		}
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(filepath.Dir(path), target)
+		}
+		path = target
+	}
+	if folder, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
+		path = filepath.Join(folder, filepath.Base(path))
+	}
+	return path, nil // what is wrong with it shows when it is opened
 }
 
 func size(path string) int64 {

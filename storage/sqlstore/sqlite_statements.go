@@ -1,6 +1,9 @@
 package sqlstore
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // messageColumns are what scanMessage reads, from m, h (its hold, or nulls) and b (its body), at time ?4.
 const messageColumns = `m.seq, m.ttl, m.created, m.expires, m.client, m.claims, m.checksum,
@@ -163,12 +166,20 @@ SELECT id, last_seq, first_seq, sealed, n_total, n_claimed, project, name, incar
 }
 
 func sqliteMessages() messageStatements {
+	// OR FAIL: what a statement inserted before it failed may stay, for the transaction is lost. Otherwise SQLite would copy
+	// each page that several rows are inserted into, so as to be able to go back.
+	const (
+		bodies   = `INSERT OR FAIL INTO bodies (id, body, sum) VALUES `
+		body     = `(?, ?, ?)`
+		messages = `
+INSERT OR FAIL INTO messages (qid, seq, hold, ttl, created, expires, client, claims, checksum, body) VALUES `
+		message = `(?, ?, ?, ?, ?, ?, ?, 0, ?, ?)`
+	)
 	return messageStatements{
-		insertBody: `INSERT INTO bodies (id, body, sum) VALUES (?, ?, ?)`,
-
-		insertMessage: `
-INSERT INTO messages (qid, seq, hold, ttl, created, expires, client, claims, checksum, body)
-VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?)`,
+		insertBody:     bodies + body,
+		insertMessage:  messages + message,
+		insertBodies:   bodies + body + strings.Repeat(", "+body, rowsAtOnce-1),
+		insertMessages: messages + message + strings.Repeat(", "+message, rowsAtOnce-1),
 
 		lastBody: `SELECT coalesce(max(id), 0) FROM bodies`,
 

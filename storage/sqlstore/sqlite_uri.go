@@ -19,7 +19,7 @@ type sqliteOptions struct {
 }
 
 func defaultSQLiteOptions() sqliteOptions {
-	return sqliteOptions{synchronous: "FULL", busyTimeout: 5000, groupCommit: true}
+	return sqliteOptions{synchronous: "FULL", busyTimeout: 4000, groupCommit: true}
 }
 
 const knownSQLiteOptions = "busy_timeout, group_commit, max_bytes, mmap, synchronous"
@@ -39,6 +39,9 @@ func parseSQLiteURI(uri string) (sqlitePlace, error) {
 	}
 	host, path, _ := strings.Cut(rest[2:], "/")
 	if host != "" {
+		if strings.Contains(rest, "@") {
+			return sqlitePlace{}, errors.New("a file has no user and no password: sqlite:///marconi.db, sqlite:////var/lib/marconi.db")
+		}
 		return sqlitePlace{}, fmt.Errorf("%q stands where a host would: a file has three slashes before a relative path "+
 			"(sqlite:///marconi.db), four before an absolute one (sqlite:////var/lib/marconi.db)", host)
 	}
@@ -53,6 +56,16 @@ func parseSQLiteURI(uri string) (sqlitePlace, error) {
 	}
 	options, err := parseSQLiteOptions(query)
 	return sqlitePlace{path: path, options: options}, err
+}
+
+// redacted is a URI without what may be the password of another kind of store: it stands where a host would.
+func redacted(uri string) string {
+	scheme, rest, found := strings.Cut(uri, "://")
+	at := strings.LastIndexByte(rest, '@')
+	if !found || at < 0 || strings.HasPrefix(rest, "/") {
+		return uri
+	}
+	return scheme + "://***" + rest[at:]
 }
 
 func parseSQLiteOptions(query string) (sqliteOptions, error) {

@@ -22,9 +22,9 @@ func TestParseSQLiteURI(t *testing.T) {
 		{"sqlite:///data/my queues.db", sqlitePlace{path: "data/my queues.db", options: normal}},
 		{"sqlite:////var/lib/marconi.db", sqlitePlace{path: "/var/lib/marconi.db", options: normal}},
 		{"sqlite:///100%25#1.db", sqlitePlace{path: "100%25#1.db", options: normal}},
-		{"sqlite:///m.db?synchronous=normal", sqlitePlace{"m.db", sqliteOptions{"NORMAL", 5000, 0, true, 0}}},
+		{"sqlite:///m.db?synchronous=normal", sqlitePlace{"m.db", sqliteOptions{"NORMAL", 4000, 0, true, 0}}},
 		{"sqlite:///m.db?busy_timeout=10&mmap=4096&group_commit=off&synchronous=OFF", sqlitePlace{"m.db", sqliteOptions{"OFF", 10, 4096, false, 0}}},
-		{"sqlite:///m.db?max_bytes=1000000000000", sqlitePlace{"m.db", sqliteOptions{"FULL", 5000, 0, true, 1e12}}},
+		{"sqlite:///m.db?max_bytes=1000000000000", sqlitePlace{"m.db", sqliteOptions{"FULL", 4000, 0, true, 1e12}}},
 	} {
 		got, err := parseSQLiteURI(c.uri)
 		if err != nil {

@@ -18,6 +18,7 @@ type tx struct {
 	stmts   *prepared
 	headers *headers
 	numbers *numbers
+	inserts *inserts
 	room    *room
 	now     int64 // of the store, in milliseconds; one moment for all that the operation judges
 	changed bool  // anything: if the operation fails now, the transaction is lost
@@ -44,10 +45,16 @@ func (n *numbers) load(t *tx) error {
 // exec runs a statement that changes something. What has begun runs to its end: half a transaction is of no use.
 func (t *tx) exec(query string, args ...any) (int64, error) {
 	t.changed = true
+	if err := t.inserts.write(); err != nil {
+		return 0, err
+	}
 	return t.stmts.exec(context.Background(), query, args...)
 }
 
 func (t *tx) query(query string, row func(*sql.Rows) error, args ...any) error {
+	if err := t.inserts.write(); err != nil {
+		return err
+	}
 	return t.stmts.query(context.Background(), query, row, args...)
 }
 

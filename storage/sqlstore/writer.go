@@ -21,12 +21,20 @@ const (
 	maxBatchTime  = 20 * time.Millisecond // after which no operation more is begun
 )
 
+// messageWeight is for how many bytes a message counts beside its body: a thousand small ones take as much time as a megabyte.
+// An operation above heavyBytes has a transaction of its own, so that small ones before it don't wait for it.
+const (
+	messageWeight = 1000
+	heavyBytes    = maxBatchBytes / 4
+)
+
 // begin takes the write lock at once: a transaction that reads first could be refused it later.
 const begin = "BEGIN IMMEDIATE"
 
 // A writer runs all writes of one database on one connection, one goroutine: it takes all that wait into one
 // transaction, commits, and answers. While a commit waits for the disk, the next batch gathers: the busier the
-// database, the more writes share a sync, without anybody waiting for a timer.
+// database, the more writes share a sync, without anybody waiting for a timer. What comes while a batch is being run joins it, unless
+// it is of one, who is not to wait: 64 callers are nearly all in the same commit.
 //
 // A post that is alone is written by its own goroutine: on a machine that has nothing else to do, to wake another and
 // to be woken again takes a third of the time of a commit. What that costs: it can't give up when its time is over, but
@@ -42,6 +50,7 @@ type writer struct {
 	sql      *statements
 	headers  *headers
 	numbers  *numbers
+	inserts  *inserts
 	room     *room
 	now      func() time.Time
 	meter    storage.Meter
@@ -191,16 +200,18 @@ func (w *writer) commit(batch []*op) (left []*op) {
 		return w.answer(batch, fmt.Errorf("begin a transaction: %w", err))
 	}
 	batch, left, err := w.runAll(batch, start)
+	committing := time.Now()
+	if err == nil {
+		err = w.save()
+	}
 	if err != nil {
-		w.abandon()
+		if w.abandon() {
+			return append(batch, left...)
+		}
 		return append(left, w.answer(batch, err)...)
 	}
-	committing := time.Now()
-	if err := w.save(); err != nil {
-		w.abandon()
-		return append(left, w.answer(batch, fmt.Errorf("commit: %w", err))...)
-	}
 	w.headers.committed()
+	w.inserts.committed()
 	w.meter.Add("commits", 1)
 	w.meter.Observe("commit_operations", float64(len(batch)))
 	w.meter.Observe("commit_seconds", time.Since(committing).Seconds())
@@ -210,10 +221,12 @@ func (w *writer) commit(batch []*op) (left []*op) {
 }
 
 // runAll runs the operations until the time of a batch is over. An error is the transaction's end, and that of the one
-// operation that run then has: the others are left to be run again, for nothing was done of them.
+// operation that run then has: the others are left to be run again, for nothing was done of them. Where it is not clear whose
+// end it is, run has all.
 func (w *writer) runAll(batch []*op, start time.Time) (run, left []*op, err error) {
-	for i, o := range batch {
-		if i > 0 && time.Since(start) > maxBatchTime {
+	for i := 0; i < len(batch); i++ {
+		o := batch[i]
+		if i > 0 && (o.bytes > heavyBytes || time.Since(start) > maxBatchTime) {
 			return batch[:i], batch[i:], nil
 		}
 		if !o.state.CompareAndSwap(opWaiting, opBegun) && o.state.Load() == opLeft {
@@ -224,7 +237,13 @@ func (w *writer) runAll(batch []*op, start time.Time) (run, left []*op, err erro
 		o.err = o.run(t)
 		o.news = t.news
 		if !t.sound(o.err) {
+			if w.inserts.unclear() {
+				return batch, nil, o.err
+			}
 			return batch[i : i+1], slices.Concat(batch[:i], batch[i+1:]), o.err
+		}
+		if i > 0 && i == len(batch)-1 {
+			batch = w.gather(batch)
 		}
 	}
 	return batch, nil, nil
@@ -238,24 +257,31 @@ func (t *tx) sound(err error) bool {
 }
 
 func (w *writer) tx() *tx {
-	return &tx{statements: w.sql, stmts: w.stmts, headers: w.headers, numbers: w.numbers, room: w.room, now: w.now().UnixMilli()}
+	return &tx{statements: w.sql, stmts: w.stmts, headers: w.headers, numbers: w.numbers, inserts: w.inserts, room: w.room, now: w.now().UnixMilli()}
 }
 
 func (w *writer) save() error {
 	t := w.tx()
+	if err := w.inserts.write(); err != nil {
+		return err
+	}
 	if err := w.headers.save(t); err != nil {
 		return err
 	}
 	if err := w.room.measure(t); err != nil {
 		return err
 	}
-	return w.exec("COMMIT")
+	if err := w.exec("COMMIT"); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
 }
 
-// abandon ends a transaction that can't be committed.
-func (w *writer) abandon() {
+// abandon ends a transaction that can't be committed. It reports whether all of it is to be run again.
+func (w *writer) abandon() (again bool) {
 	_ = w.exec("ROLLBACK") // an error only says that SQLite has done so already
 	w.headers.forget()
+	return w.inserts.lost()
 }
 
 func (w *writer) exec(query string) error {

@@ -362,16 +362,38 @@ func TestABatchHasABound(t *testing.T) {
 	before = len(r.meter.batches())
 	letGo := r.hold()
 	var all sync.WaitGroup
-	for i := range 4 {
+	for i := range 8 {
 		all.Go(func() {
-			_ = r.w.write(context.Background(), work{run: func(*tx) error { return nil }, bytes: maxBatchBytes / 2})
+			_ = r.w.write(context.Background(), work{run: func(*tx) error { return nil }, bytes: heavyBytes})
 		})
 		r.waitForOps(i + 1)
 	}
 	letGo()
 	all.Wait()
-	if got := fmt.Sprint(r.meter.batches()[before:]); got != "[1 2 2]" {
-		t.Errorf("large operations were committed in %v, want [1 2 2]", got)
+	if got := fmt.Sprint(r.meter.batches()[before:]); got != "[1 4 4]" {
+		t.Errorf("large operations were committed in %v, want [1 4 4]", got)
+	}
+}
+
+// TestASmallPostDoesNotWaitForALargeOne has a post of many messages come behind a small one, while the writer is busy.
+func TestASmallPostDoesNotWaitForALargeOne(t *testing.T) {
+	r := newRig(t, "")
+	post(t, r.opened, "first")
+	before := len(r.meter.batches())
+	letGo := r.hold()
+	var all sync.WaitGroup
+	for i, n := range []int{1, 2000, 1} {
+		all.Go(func() {
+			if _, err := r.opened.Data.Post(context.Background(), ref("q"), bodies(n, 5)); err != nil {
+				t.Error(err)
+			}
+		})
+		r.waitForOps(i + 1)
+	}
+	letGo()
+	all.Wait()
+	if got := r.meter.batches()[before:]; len(got) < 3 || got[1] != 1 {
+		t.Errorf("committed in %v, want the small one before the large one alone", got)
 	}
 }
 
