@@ -31,6 +31,10 @@ lint: ## gofmt, vet, staticcheck, golangci-lint, govulncheck, where they can be 
 fuzz: ## each fuzz target for FUZZTIME
 	@scripts/fuzz $(FUZZTIME)
 
+.PHONY: depth
+depth: ## what deep queues and mass endings cost, up to 100 000 messages; not under the race detector, which would hide it
+	$(GO) test -v -count=1 -timeout 5m -run '^(TestDepth|TestMass)$$' ./faults
+
 .PHONY: soak
 soak: ## the tests of faults in full: kills, full disks, floods, depth, on a machine that does nothing else
 	MARCONI_TEST_SOAK=1 $(GO) test -v -count=1 -timeout 2h ./faults

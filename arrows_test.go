@@ -70,6 +70,7 @@ var arrows = []struct {
 	{from: "bench/result", inside: []string{"bench/measure", "bench/plan", "ledger"}},
 	{from: "bench/flow", inside: []string{"bench/measure", "bench/plan", "bench/result", "bench/schedule", "bench/stats", "client", "ledger"},
 		elsewhere: []string{"github.com/google/uuid"}},
+	{from: "bench/lying", inside: []string{"", "config", "ledger", "server", "storage", "storage/memory"}},
 	{from: "bench/experiment", inside: []string{"bench/flow", "bench/measure", "bench/plan", "bench/result", "bench/schedule", "bench/stats",
 		"bench/target", "ledger"}},
 	{from: "bench/report", inside: []string{"bench/measure", "bench/plan", "bench/result"}, elsewhere: []string{"gonum.org/v1/plot/..."}},

@@ -32,6 +32,7 @@ type Config struct {
 	// Admit is asked before each operation, and its error is the answer. nil allows everything.
 	Admit func(ctx context.Context, c marconi.Caller, op marconi.Operation) error
 
+	Shared         bool          // other processes make and delete queues in the control store, too
 	Checksums      bool          // keep the MD5 of each message's body with it
 	Timeout        time.Duration // for one operation; 0: as long as its context
 	HealthInterval time.Duration // how long a health report is given again; 0: each is made anew
@@ -50,7 +51,11 @@ type Broker struct {
 	health    healthReport
 	leaving   chan struct{} // closed when nobody may wait any more
 	leave     func()
-	waiting   atomic.Int64 // callers, at this moment
+	waiting   atomic.Int64  // callers, at this moment
+	releasing chan struct{} // holds one for each claim that is given back beside its caller
+	beside    sync.WaitGroup
+	trouble   trouble
+	turns     chan struct{} // holds one for each that may wait and looks
 }
 
 // New makes a broker. The stores remain the caller's to close, after the broker.
@@ -70,10 +75,12 @@ func New(c Config) *Broker {
 		admit:     c.Admit,
 		checksums: c.Checksums,
 		timeout:   c.Timeout,
-		queues:    newQueueCache(c.Control),
+		queues:    newQueueCache(c.Control, c.Shared),
 		health:    healthReport{interval: c.HealthInterval},
 		leaving:   leaving,
 		leave:     sync.OnceFunc(func() { close(leaving) }),
+		turns:     make(chan struct{}, maxLooks),
+		releasing: make(chan struct{}, maxReleases),
 	}
 }
 
@@ -83,19 +90,22 @@ func (b *Broker) StopWaiting() { b.leave() }
 // Waiting is how many callers wait for messages at this moment: who looks for them, the first time or again, does not.
 func (b *Broker) Waiting() int64 { return b.waiting.Load() }
 
-// Close ends the broker's own work; the stores stay open.
-func (b *Broker) Close() { b.queues.close() }
+// Close ends the broker's own work; the stores stay open. No operation may be under way.
+func (b *Broker) Close() {
+	b.beside.Wait()
+	b.queues.close()
+}
 
 // Limits are the limits that the broker applies.
 func (b *Broker) Limits() marconi.Limits { return b.limits }
 
 // Ping reports whether both stores answer.
 func (b *Broker) Ping(ctx context.Context) error {
-	ctx, end, err := b.begin(ctx, marconi.OpPing)
+	ctx, bound, err := b.begin(ctx, marconi.OpPing)
 	if err != nil {
 		return err
 	}
-	defer end()
+	defer bound.End()
 	return b.named(ctx, "ping", marconi.QueueKey{}, b.ping(ctx))
 }
 
@@ -115,13 +125,13 @@ func refusesForNow(err error) bool {
 	return errors.As(err, &e) && e.Kind == marconi.Unavailable && e.Code != marconi.ErrUnavailable.Code
 }
 
-// begin asks whether the caller may, and bounds the operation's time.
-func (b *Broker) begin(ctx context.Context, op marconi.Operation) (context.Context, context.CancelFunc, error) {
+// begin asks whether the caller may, and bounds the operation's time, as bound does.
+func (b *Broker) begin(ctx context.Context, op marconi.Operation) (context.Context, *latedeadline.Context, error) {
 	if err := b.may(ctx, op); err != nil {
 		return ctx, nil, err
 	}
-	ctx, cancel := b.bound(ctx)
-	return ctx, cancel, nil
+	ctx, bound := b.bound(ctx)
+	return ctx, bound, nil
 }
 
 func (b *Broker) may(ctx context.Context, op marconi.Operation) error {
@@ -131,12 +141,14 @@ func (b *Broker) may(ctx context.Context, op marconi.Operation) error {
 	return b.admit(ctx, marconi.CallerFrom(ctx), op)
 }
 
-func (b *Broker) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+// bound bounds an operation's time. It gives the bound a second time as what it is, to be ended: a function that ends it
+// would be one more allocation for each operation.
+func (b *Broker) bound(ctx context.Context) (context.Context, *latedeadline.Context) {
 	if b.timeout <= 0 {
-		return ctx, func() {}
+		return ctx, nil
 	}
 	bounded := latedeadline.WithTimeout(ctx, b.timeout)
-	return bounded, bounded.End
+	return bounded, bounded
 }
 
 // named gives an error that a transport can answer. It is where a store's trouble ends: in one line of the log. A store
@@ -151,15 +163,31 @@ func (b *Broker) named(ctx context.Context, doing string, q marconi.QueueKey, er
 		return err
 	}
 	if !errors.Is(err, context.Canceled) { // a caller that went away is no trouble
-		b.log.LogAttrs(ctx, slog.LevelError, "operation failed",
-			slog.String("operation", doing),
-			slog.String("project", string(q.Project)),
-			slog.String("queue", string(q.Name)),
-			slog.String("request_id", marconi.CallerFrom(ctx).RequestID),
-			slog.Any("error", err))
+		b.tell(ctx, doing, q, err)
 	}
 	if kind == marconi.Internal {
 		return err
 	}
 	return marconi.ErrUnavailable
+}
+
+// tell has a line in the log about an operation that failed; about a store in trouble not each time.
+func (b *Broker) tell(ctx context.Context, doing string, q marconi.QueueKey, err error) {
+	attrs := []slog.Attr{
+		slog.String("operation", doing),
+		slog.String("project", string(q.Project)),
+		slog.String("queue", string(q.Name)),
+		slog.String("request_id", marconi.CallerFrom(ctx).RequestID),
+		slog.Any("error", err),
+	}
+	if marconi.KindOf(err) != marconi.Internal {
+		leftOut, line := b.trouble.tell(time.Now())
+		if !line {
+			return
+		}
+		if leftOut > 0 {
+			attrs = append(attrs, slog.Int("left_out", leftOut))
+		}
+	}
+	b.log.LogAttrs(ctx, slog.LevelError, "operation failed", attrs...)
 }

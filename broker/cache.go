@@ -2,10 +2,8 @@ package broker
 
 import (
 	"context"
-	"sync/atomic"
+	"sync"
 	"time"
-
-	"github.com/maypok86/otter/v2"
 
 	"github.com/marconi-mq/marconi"
 	"github.com/marconi-mq/marconi/internal/wake"
@@ -17,6 +15,12 @@ const (
 	cacheSize = 100_000
 )
 
+// How often names are looked up that somebody waits for, where other processes make queues, and how long that may take.
+const (
+	nameInterval = time.Second
+	nameTime     = time.Second
+)
+
 // A queueRecord is what operations need to know of a queue: not its metadata, but the rules in them.
 type queueRecord struct {
 	ref   marconi.QueueRef
@@ -24,47 +28,75 @@ type queueRecord struct {
 }
 
 // A queueCache resolves names to queues. That a queue is missing is not remembered: making one has to show at once.
+//
+// Records are young for half their life, and old for the other half, all together: so none has to be looked at for its
+// age, neither by who asks for it nor by who tidies up. In a life so short it counts for nothing how often one is used.
 type queueCache struct {
 	control marconi.ControlStore
-	cache   *otter.Cache[marconi.QueueKey, queueRecord]
+	// names wakes those who wait for a queue that isn't there yet, or that is not the one any more which they knew.
+	// The event is what the name stands for now.
+	names *wake.Hub[marconi.QueueKey, marconi.Incarnation]
+
+	mu         sync.RWMutex // guards what follows
+	young, old map[marconi.QueueKey]queueRecord
+	turn       *time.Timer // makes the young the old; nil: there are none
+	closed     bool
 	// changes counts what this process took out of the cache. A record that was read while something was taken out may
 	// be the one that has gone, and is not kept.
-	changes atomic.Uint64
-	// names wakes those who wait for a queue that isn't there yet, or that is not the one any more which they knew.
-	names *wake.Hub[marconi.QueueKey, struct{}]
+	changes uint64
 }
 
-func newQueueCache(control marconi.ControlStore) *queueCache {
-	return &queueCache{
-		control: control,
-		cache: otter.Must(&otter.Options[marconi.QueueKey, queueRecord]{
-			MaximumSize:      cacheSize,
-			ExpiryCalculator: otter.ExpiryWriting[marconi.QueueKey, queueRecord](cacheLife),
-		}),
-		names: wake.New(time.Now, nothingByItself),
+func newQueueCache(control marconi.ControlStore, shared bool) *queueCache {
+	c := &queueCache{control: control}
+	byItself := nothingByItself
+	if shared {
+		byItself = c.elsewhere
 	}
+	c.names = wake.New(time.Now, byItself)
+	return c
 }
 
-func nothingByItself(marconi.QueueKey) ([]struct{}, time.Time) { return nil, time.Time{} }
+func nothingByItself(marconi.QueueKey) ([]marconi.Incarnation, time.Time) { return nil, time.Time{} }
+
+// elsewhere looks what has become of a name that somebody waits for, and says when to look again: nobody tells what other
+// processes make. It asks the store once for all who wait, and not while the answer is remembered.
+func (c *queueCache) elsewhere(key marconi.QueueKey) ([]marconi.Incarnation, time.Time) {
+	ctx, cancel := context.WithTimeout(context.Background(), nameTime)
+	defer cancel()
+	record, err := c.get(ctx, key)
+	next := time.Now().Add(nameInterval)
+	if err != nil { // there is none, or it can't be told: that is no news
+		return nil, next
+	}
+	return []marconi.Incarnation{record.ref.Incarnation}, next
+}
 
 func (c *queueCache) close() {
 	c.names.Close()
-	c.cache.StopAllGoroutines()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	if c.turn != nil {
+		c.turn.Stop()
+	}
 }
 
-// known is what is remembered. That it was asked for need not be: records live so short that none grows old by being
-// used, and the cache's book-keeping would cost more than the look.
-func (c *queueCache) known(key marconi.QueueKey) (queueRecord, bool) {
-	entry, found := c.cache.GetEntryQuietly(key)
-	return entry.Value, found
+// known is what is remembered, and how many changes there were until now.
+func (c *queueCache) known(key marconi.QueueKey) (record queueRecord, found bool, changes uint64) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if record, found = c.young[key]; !found {
+		record, found = c.old[key]
+	}
+	return record, found, c.changes
 }
 
 // get resolves a name, or is ErrNoQueue.
 func (c *queueCache) get(ctx context.Context, key marconi.QueueKey) (queueRecord, error) {
-	if record, known := c.known(key); known {
+	record, known, before := c.known(key)
+	if known {
 		return record, nil
 	}
-	before := c.changes.Load()
 	q, err := c.control.Queue(ctx, key)
 	if err != nil {
 		return queueRecord{}, err
@@ -74,38 +106,69 @@ func (c *queueCache) get(ctx context.Context, key marconi.QueueKey) (queueRecord
 
 // make resolves a name, and makes the queue if there is none.
 func (c *queueCache) make(ctx context.Context, key marconi.QueueKey) (queueRecord, error) {
-	if record, known := c.known(key); known {
+	record, known, before := c.known(key)
+	if known {
 		return record, nil
 	}
-	before := c.changes.Load()
 	q, created, err := c.control.CreateQueue(ctx, key, noMetadata)
 	if err != nil {
 		return queueRecord{}, err
 	}
-	record := c.keep(q, before)
+	record = c.keep(q, before)
 	if created {
-		c.names.Notify(key, struct{}{})
+		c.names.Notify(key, q.Incarnation)
 	}
 	return record, nil
 }
 
-// put remembers a queue that was created just now.
-func (c *queueCache) put(q marconi.Queue) {
-	c.keep(q, c.changes.Load())
-	c.names.Notify(q.QueueKey, struct{}{})
+// put remembers a queue that was created just now. Before is what the changes were until then.
+func (c *queueCache) put(q marconi.Queue, before uint64) {
+	c.keep(q, before)
+	c.names.Notify(q.QueueKey, q.Incarnation)
 }
 
+// keep remembers a queue, unless something was taken out since before.
 func (c *queueCache) keep(q marconi.Queue, before uint64) queueRecord {
 	record := queueRecord{ref: q.QueueRef, rules: deadLetterRulesOf(q)}
-	c.cache.Set(q.QueueKey, record)
-	if c.changes.Load() != before {
-		c.cache.Invalidate(q.QueueKey)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.changes != before || c.closed {
+		return record
+	}
+	if len(c.young) >= cacheSize/2 {
+		c.old, c.young = c.young, nil
+	}
+	if c.young == nil {
+		c.young = map[marconi.QueueKey]queueRecord{}
+	}
+	c.young[q.QueueKey] = record
+	if c.turn == nil {
+		c.turn = time.AfterFunc(cacheLife/2, c.age)
 	}
 	return record
 }
 
+// age makes the young the old. It goes on until there are neither.
+func (c *queueCache) age() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.old, c.young = c.young, nil
+	if len(c.old) == 0 || c.closed {
+		c.turn = nil
+		return
+	}
+	c.turn.Reset(cacheLife / 2)
+}
+
 func (c *queueCache) forget(key marconi.QueueKey) {
-	c.changes.Add(1)
-	c.cache.Invalidate(key)
-	c.names.Notify(key, struct{}{})
+	c.takeOut(key)
+	c.names.Notify(key, 0)
+}
+
+func (c *queueCache) takeOut(key marconi.QueueKey) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.changes++
+	delete(c.young, key)
+	delete(c.old, key)
 }

@@ -28,6 +28,9 @@ type ClaimUpdate struct {
 // releaseTime is how long a claim is tried to be given back whose caller went away.
 const releaseTime = 5 * time.Second
 
+// maxReleases is how many claims are given back beside their callers.
+const maxReleases = 256
+
 // ClaimMessages claims the oldest free messages. Nothing free, or no such queue: no claim, with an empty ID.
 // Messages claimed too often already go to the queue's dead-letter queue instead.
 func (b *Broker) ClaimMessages(ctx context.Context, c Claim) (marconi.Claim, error) {
@@ -46,7 +49,7 @@ func (b *Broker) ClaimMessages(ctx context.Context, c Claim) (marconi.Claim, err
 	err = b.await(ctx, c.Queue, wait, marconi.Interest{Take: true}, func(ctx context.Context, q queueRecord) (found bool, err error) {
 		messages, err = b.claim(ctx, q, request)
 		if ctx.Err() != nil {
-			b.giveBack(ctx, q.ref, request.ID)
+			b.giveBackBeside(ctx, q.ref, request.ID)
 			messages, err = nil, ctx.Err()
 		}
 		return len(messages) > 0, err
@@ -114,6 +117,19 @@ func (b *Broker) claim(ctx context.Context, q queueRecord, r marconi.ClaimReques
 	}
 }
 
+// giveBackBeside gives a claim back without holding up its caller, whose time is over: as long as there are not too many already.
+func (b *Broker) giveBackBeside(ctx context.Context, q marconi.QueueRef, id marconi.ClaimID) {
+	select {
+	case b.releasing <- struct{}{}:
+		b.beside.Go(func() {
+			b.giveBack(ctx, q, id)
+			<-b.releasing
+		})
+	default:
+		b.giveBack(ctx, q, id)
+	}
+}
+
 // giveBack frees what was claimed for a caller that can't be told any more.
 func (b *Broker) giveBack(ctx context.Context, q marconi.QueueRef, id marconi.ClaimID) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTime)
@@ -123,11 +139,11 @@ func (b *Broker) giveBack(ctx context.Context, q marconi.QueueRef, id marconi.Cl
 
 // Claim gives a live claim with what it holds, or ErrNoClaim.
 func (b *Broker) Claim(ctx context.Context, key marconi.QueueKey, id marconi.ClaimID) (marconi.Claim, error) {
-	ctx, end, err := b.begin(ctx, marconi.OpGetClaim)
+	ctx, bound, err := b.begin(ctx, marconi.OpGetClaim)
 	if err != nil {
 		return marconi.Claim{}, err
 	}
-	defer end()
+	defer bound.End()
 	q, err := b.claimedQueue(ctx, key)
 	if err != nil {
 		return marconi.Claim{}, b.named(ctx, "get claim", key, err)
@@ -139,11 +155,11 @@ func (b *Broker) Claim(ctx context.Context, key marconi.QueueKey, id marconi.Cla
 // UpdateClaim starts a claim's time anew, or is ErrNoClaim. The grace may be any, as the API has it; what is below 0
 // counts as 0, and none makes a message live longer than it could have been posted for.
 func (b *Broker) UpdateClaim(ctx context.Context, key marconi.QueueKey, id marconi.ClaimID, u ClaimUpdate) error {
-	ctx, end, err := b.begin(ctx, marconi.OpUpdateClaim)
+	ctx, bound, err := b.begin(ctx, marconi.OpUpdateClaim)
 	if err != nil {
 		return err
 	}
-	defer end()
+	defer bound.End()
 	ttl := u.TTL.or(b.limits.DefaultClaimTTL)
 	if err := b.checkClaimTTL(ttl); err != nil {
 		return err
@@ -159,11 +175,11 @@ func (b *Broker) UpdateClaim(ctx context.Context, key marconi.QueueKey, id marco
 
 // ReleaseClaim ends a claim: what it holds is free at once. There need not be such a claim.
 func (b *Broker) ReleaseClaim(ctx context.Context, key marconi.QueueKey, id marconi.ClaimID) error {
-	ctx, end, err := b.begin(ctx, marconi.OpDeleteClaim)
+	ctx, bound, err := b.begin(ctx, marconi.OpDeleteClaim)
 	if err != nil {
 		return err
 	}
-	defer end()
+	defer bound.End()
 	q, err := b.queues.get(ctx, key)
 	if errors.Is(err, marconi.ErrNoQueue) {
 		return nil

@@ -49,11 +49,11 @@ type healthReport struct {
 // doesn't end the run, but for making the queue. A run is reported again until the configured interval is over. The error
 // is Unavailable if the messages can't even be counted.
 func (b *Broker) Health(ctx context.Context) (Health, error) {
-	ctx, end, err := b.begin(ctx, marconi.OpHealth)
+	ctx, bound, err := b.begin(ctx, marconi.OpHealth)
 	if err != nil {
 		return Health{}, err
 	}
-	defer end()
+	defer bound.End()
 	volume, err := b.data.Volume(ctx)
 	if err != nil {
 		return Health{}, b.named(ctx, "count all queues", marconi.QueueKey{}, err)

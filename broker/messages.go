@@ -49,11 +49,11 @@ type Pop struct {
 
 // PostMessages posts messages and gives their IDs in order. ErrNoQueue: there is no such queue and p doesn't make one.
 func (b *Broker) PostMessages(ctx context.Context, p Post) ([]marconi.MessageID, error) {
-	ctx, end, err := b.begin(ctx, marconi.OpPostMessages)
+	ctx, bound, err := b.begin(ctx, marconi.OpPostMessages)
 	if err != nil {
 		return nil, err
 	}
-	defer end()
+	defer bound.End()
 	messages, err := b.newMessages(p)
 	if err != nil {
 		return nil, err
@@ -136,11 +136,11 @@ func (b *Broker) ListMessages(ctx context.Context, l Listing) (page marconi.Page
 
 // Message gives one message, also a claimed one, or ErrNoMessage.
 func (b *Broker) Message(ctx context.Context, key marconi.QueueKey, id marconi.MessageID) (marconi.Message, error) {
-	ctx, end, err := b.begin(ctx, marconi.OpGetMessage)
+	ctx, bound, err := b.begin(ctx, marconi.OpGetMessage)
 	if err != nil {
 		return marconi.Message{}, err
 	}
-	defer end()
+	defer bound.End()
 	q, err := b.queues.get(ctx, key)
 	if errors.Is(err, marconi.ErrNoQueue) {
 		return marconi.Message{}, marconi.ErrNoMessage
@@ -154,11 +154,11 @@ func (b *Broker) Message(ctx context.Context, key marconi.QueueKey, id marconi.M
 
 // Messages gives those of the messages that are there, each once, in the order asked for.
 func (b *Broker) Messages(ctx context.Context, key marconi.QueueKey, ids []marconi.MessageID) ([]marconi.Message, error) {
-	ctx, end, err := b.begin(ctx, marconi.OpListMessages)
+	ctx, bound, err := b.begin(ctx, marconi.OpListMessages)
 	if err != nil {
 		return nil, err
 	}
-	defer end()
+	defer bound.End()
 	if _, err := within("ids-range", "the number of ids", len(ids), b.limits.MaxMessagesPerPage); err != nil {
 		return nil, err
 	}
@@ -176,11 +176,11 @@ func (b *Broker) Messages(ctx context.Context, key marconi.QueueKey, ids []marco
 // DeleteMessage removes a message; a claimed one needs its claim, else ErrClaimed, ErrNotOwner, ErrNotClaimed or
 // ErrNoClaim (see [marconi.MessageStore]). There need not be such a message.
 func (b *Broker) DeleteMessage(ctx context.Context, key marconi.QueueKey, id marconi.MessageID, claim marconi.ClaimID) error {
-	ctx, end, err := b.begin(ctx, marconi.OpDeleteMessage)
+	ctx, bound, err := b.begin(ctx, marconi.OpDeleteMessage)
 	if err != nil {
 		return err
 	}
-	defer end()
+	defer bound.End()
 	q, err := b.queues.get(ctx, key)
 	if errors.Is(err, marconi.ErrNoQueue) {
 		return nil
@@ -193,11 +193,11 @@ func (b *Broker) DeleteMessage(ctx context.Context, key marconi.QueueKey, id mar
 
 // DeleteMessages removes messages, claimed ones too. They need not be there.
 func (b *Broker) DeleteMessages(ctx context.Context, key marconi.QueueKey, ids []marconi.MessageID) error {
-	ctx, end, err := b.begin(ctx, marconi.OpDeleteMessages)
+	ctx, bound, err := b.begin(ctx, marconi.OpDeleteMessages)
 	if err != nil {
 		return err
 	}
-	defer end()
+	defer bound.End()
 	if _, err := within("ids-range", "the number of ids", len(ids), b.limits.MaxMessagesPerPage); err != nil {
 		return err
 	}

@@ -20,34 +20,35 @@ var noMetadata = marconi.Metadata("{}")
 // CreateQueue makes a queue and reports whether it was new. The metadata, a JSON object or nil, is checked also for an
 // existing queue, which keeps its own.
 func (b *Broker) CreateQueue(ctx context.Context, key marconi.QueueKey, m marconi.Metadata) (created bool, err error) {
-	ctx, end, err := b.begin(ctx, marconi.OpCreateQueue)
+	ctx, bound, err := b.begin(ctx, marconi.OpCreateQueue)
 	if err != nil {
 		return false, err
 	}
-	defer end()
+	defer bound.End()
 	if m == nil {
 		m = noMetadata
 	}
 	if err := checkAttributes(key.Name, m, b.limits); err != nil {
 		return false, err
 	}
+	_, _, before := b.queues.known(key)
 	q, created, err := b.control.CreateQueue(ctx, key, m)
 	if err != nil {
 		return false, b.named(ctx, "create queue", key, err)
 	}
 	if created {
-		b.queues.put(q)
+		b.queues.put(q, before)
 	}
 	return created, nil
 }
 
 // Queue is a queue with its metadata, or ErrNoQueue.
 func (b *Broker) Queue(ctx context.Context, key marconi.QueueKey) (marconi.Queue, error) {
-	ctx, end, err := b.begin(ctx, marconi.OpGetQueue)
+	ctx, bound, err := b.begin(ctx, marconi.OpGetQueue)
 	if err != nil {
 		return marconi.Queue{}, err
 	}
-	defer end()
+	defer bound.End()
 	q, err := b.control.Queue(ctx, key)
 	return q, b.named(ctx, "get queue", key, err)
 }
@@ -55,11 +56,11 @@ func (b *Broker) Queue(ctx context.Context, key marconi.QueueKey) (marconi.Queue
 // SetMetadata replaces a queue's metadata, a JSON object. Keys that begin with an underscore are the service's own and
 // refused. ErrNoQueue: there is no such queue.
 func (b *Broker) SetMetadata(ctx context.Context, key marconi.QueueKey, m marconi.Metadata) error {
-	ctx, end, err := b.begin(ctx, marconi.OpUpdateQueue)
+	ctx, bound, err := b.begin(ctx, marconi.OpUpdateQueue)
 	if err != nil {
 		return err
 	}
-	defer end()
+	defer bound.End()
 	if err := refuseReserved(m); err != nil {
 		return err
 	}
@@ -73,11 +74,11 @@ func (b *Broker) SetMetadata(ctx context.Context, key marconi.QueueKey, m marcon
 // DeleteQueue removes a queue with all that is in it. There need not be one.
 // Its record goes first: from then on nobody finds the data, which nothing can bring back.
 func (b *Broker) DeleteQueue(ctx context.Context, key marconi.QueueKey) error {
-	ctx, end, err := b.begin(ctx, marconi.OpDeleteQueue)
+	ctx, bound, err := b.begin(ctx, marconi.OpDeleteQueue)
 	if err != nil {
 		return err
 	}
-	defer end()
+	defer bound.End()
 	ref, err := b.control.DeleteQueue(ctx, key)
 	b.queues.forget(key)
 	if errors.Is(err, marconi.ErrNoQueue) {
@@ -91,11 +92,11 @@ func (b *Broker) DeleteQueue(ctx context.Context, key marconi.QueueKey) error {
 
 // ListQueues lists a project's queues by name.
 func (b *Broker) ListQueues(ctx context.Context, p marconi.Project, l QueueListing) (marconi.Page[marconi.Queue], error) {
-	ctx, end, err := b.begin(ctx, marconi.OpListQueues)
+	ctx, bound, err := b.begin(ctx, marconi.OpListQueues)
 	if err != nil {
 		return marconi.Page[marconi.Queue]{}, err
 	}
-	defer end()
+	defer bound.End()
 	limit, err := pageLimit(l.Limit, b.limits.MaxQueuesPerPage)
 	if err != nil {
 		return marconi.Page[marconi.Queue]{}, err
@@ -106,11 +107,11 @@ func (b *Broker) ListQueues(ctx context.Context, p marconi.Project, l QueueListi
 
 // Stats counts a queue's messages, or is ErrNoQueue.
 func (b *Broker) Stats(ctx context.Context, key marconi.QueueKey) (marconi.Stats, error) {
-	ctx, end, err := b.begin(ctx, marconi.OpQueueStats)
+	ctx, bound, err := b.begin(ctx, marconi.OpQueueStats)
 	if err != nil {
 		return marconi.Stats{}, err
 	}
-	defer end()
+	defer bound.End()
 	q, err := b.queues.get(ctx, key)
 	if err != nil {
 		return marconi.Stats{}, b.named(ctx, "count queue", key, err)

@@ -166,6 +166,7 @@ func TestAClaimOfACallerThatWentAwayIsGivenBack(t *testing.T) {
 	if _, err := r.ClaimMessages(ctx, Claim{Queue: jobs}); err != nil {
 		t.Logf("the claim ends with %v", err)
 	}
+	r.beside.Wait()
 	if stats, err := r.Stats(t.Context(), jobs); err != nil || stats.Claimed != 0 || stats.Free != 1 {
 		t.Errorf("stats: %+v, %v; want the message free", stats, err)
 	}

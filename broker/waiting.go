@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/marconi-mq/marconi"
@@ -12,6 +13,16 @@ import (
 
 // A look asks a store for messages once. ctx is bounded like any operation.
 type look func(ctx context.Context, q queueRecord) (found bool, err error)
+
+// maxLooks is how many of those who may wait look at once. Thousands may come together, and one post may wake them all: they
+// would be more than the stores can do in time, and leave nothing for others.
+const maxLooks = 128
+
+// How long one who has waited goes on waiting when the stores have too much to do for his look: at first, and at most.
+const (
+	firstRest = 50 * time.Millisecond
+	mostRest  = 800 * time.Millisecond
+)
 
 // waitTime is how long to wait for messages.
 func waitTime(asked Optional[int]) (time.Duration, error) {
@@ -41,25 +52,56 @@ func (b *Broker) await(ctx context.Context, key marconi.QueueKey, wait time.Dura
 	w := &waiting{
 		data:     b.data,
 		interest: interest,
-		names:    b.queues.names.Watch(key, false, nil),
 		over:     time.NewTimer(wait),
 	}
+	w.knows.Store(unasked)
+	w.names = b.queues.names.Watch(key, false, w.concerns)
 	defer w.close()
-	for {
-		found, err := b.look(ctx, key, w, do)
-		if found || err != nil {
+	found, err := b.firstLook(ctx, key, w, do)
+	for !found && err == nil && !w.late {
+		var again bool
+		if again, err = b.pause(ctx, w); !again {
 			return err
 		}
-		if again, err := b.pause(ctx, w); !again {
-			return err
-		}
+		found, err = b.lookInTurn(ctx, key, w, do)
 	}
+	return err
+}
+
+// firstLook waits for its turn, too. Who has had no turn in all his time looks all the same, as who would not wait.
+func (b *Broker) firstLook(ctx context.Context, key marconi.QueueKey, w *waiting, do look) (found bool, err error) {
+	select {
+	case b.turns <- struct{}{}:
+		defer func() { <-b.turns }()
+	case <-w.over.C:
+		w.late = true
+	case <-b.leaving:
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+	return b.look(ctx, key, w, do)
+}
+
+// lookInTurn looks for one whose turn it is, and gives the turn on. That the stores have too much to do is no answer to
+// somebody who has time: he looks again a while later.
+func (b *Broker) lookInTurn(ctx context.Context, key marconi.QueueKey, w *waiting, do look) (found bool, err error) {
+	defer func() { <-b.turns }()
+	found, err = b.look(ctx, key, w, do)
+	if refusesForNow(err) && !errors.Is(err, marconi.ErrFull) {
+		w.rest(err)
+		return false, nil
+	}
+	w.refusal = nil
+	return found, err
 }
 
 // look looks once. Somebody who waits has his watch set first, on the queue that the name stands for now.
 func (b *Broker) look(ctx context.Context, key marconi.QueueKey, w *waiting, do look) (found bool, err error) {
-	ctx, cancel := b.bound(ctx)
-	defer cancel()
+	ctx, bound := b.bound(ctx)
+	defer bound.End()
+	if w != nil {
+		w.knows.CompareAndSwap(unasked, noQueue) // before he asks: what happens from here on concerns him
+	}
 	q, err := b.queues.get(ctx, key)
 	if errors.Is(err, marconi.ErrNoQueue) {
 		return false, nil
@@ -76,22 +118,31 @@ func (b *Broker) look(ctx context.Context, key marconi.QueueKey, w *waiting, do 
 	return found, err
 }
 
-// pause waits for a reason to look again, and reports whether it was one.
+// pause waits for a reason to look again, and then for a turn to do so, which lookInTurn gives on. It reports whether there
+// are both: not if the wait is over first.
 func (b *Broker) pause(ctx context.Context, w *waiting) (again bool, err error) {
 	b.waiting.Add(1)
 	defer b.waiting.Add(-1)
-	select {
-	case <-w.signal():
-		w.woken = true
-		return ctx.Err() == nil, ctx.Err() // the select may prefer the signal to the end
-	case <-w.names.C():
-		return true, nil
-	case <-w.over.C:
-		return false, nil
-	case <-b.leaving:
-		return false, nil
-	case <-ctx.Done():
-		return false, ctx.Err()
+	for turns := chan<- struct{}(nil); ; turns = b.turns {
+		signal, renamed, rested := w.reasons(turns != nil)
+		select {
+		case <-signal:
+			w.woken = true
+		case <-renamed:
+		case <-rested:
+		case turns <- struct{}{}:
+			if err := ctx.Err(); err != nil { // the select may prefer the turn to the end
+				<-b.turns
+				return false, err
+			}
+			return true, nil
+		case <-w.over.C:
+			return false, w.refusal
+		case <-b.leaving:
+			return false, nil
+		case <-ctx.Done():
+			return false, ctx.Err()
+		}
 	}
 }
 
@@ -100,17 +151,48 @@ func (b *Broker) pause(ctx context.Context, w *waiting) (again bool, err error) 
 type waiting struct {
 	data     marconi.DataStore
 	interest marconi.Interest
-	names    *wake.Waiter[marconi.QueueKey, struct{}]
+	names    *wake.Waiter[marconi.QueueKey, marconi.Incarnation]
 	over     *time.Timer
 	ref      marconi.QueueRef
 	watch    marconi.Watch // nil: there was no queue yet
+	knows    atomic.Int64  // the incarnation of ref, or one of these below, for those who make others
 	woken    bool          // a signal came, and no look has followed it yet
+	late     bool          // the time was over before the first look
+
+	refusal error // of the last look, which is to be tried again when the rest is over
+	rested  *time.Timer
+	resting time.Duration
 }
 
 func (w *waiting) close() {
 	w.end()
 	w.names.Close()
 	w.over.Stop()
+	if w.rested != nil {
+		w.rested.Stop()
+	}
+}
+
+// rest has the look be tried again after a while, a longer one each time.
+func (w *waiting) rest(refusal error) {
+	w.refusal = refusal
+	if w.rested == nil {
+		w.resting, w.rested = firstRest, time.NewTimer(firstRest)
+		return
+	}
+	w.resting = min(2*w.resting, mostRest)
+	w.rested.Reset(w.resting)
+}
+
+// reasons are what it takes to look again; none more, if there is one.
+func (w *waiting) reasons(enough bool) (signal, renamed <-chan struct{}, rested <-chan time.Time) {
+	if enough {
+		return nil, nil, nil
+	}
+	if w.refusal != nil {
+		rested = w.rested.C
+	}
+	return w.signal(), w.names.C(), rested
 }
 
 func (w *waiting) on(q marconi.QueueRef) {
@@ -118,7 +200,20 @@ func (w *waiting) on(q marconi.QueueRef) {
 		return
 	}
 	w.end()
+	w.knows.Store(int64(q.Incarnation))
 	w.ref, w.watch = q, w.data.Watch(q, w.interest)
+}
+
+// What one who waits knows of a queue before there was one.
+const (
+	unasked int64 = -1 // nothing: he will ask
+	noQueue int64 = 0
+)
+
+// concerns reports whether the name stands for another queue than w knows.
+func (w *waiting) concerns(now marconi.Incarnation) bool {
+	known := w.knows.Load()
+	return known != unasked && known != int64(now)
 }
 
 func (w *waiting) signal() <-chan struct{} {

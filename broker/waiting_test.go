@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -127,6 +128,87 @@ func TestWaitingEnds(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Who waits for a queue that another server makes, or makes anew, is woken, too.
+func TestWaitingForAnotherServersQueue(t *testing.T) {
+	pair := func(t *testing.T) (here, there *rig) {
+		t.Helper()
+		here = newLiveRig(t)
+		here.Close()
+		here.Broker = New(Config{Control: here.control, Data: here.data, Shared: true})
+		there = &rig{Broker: New(Config{Control: here.control, Data: here.data, Shared: true}), control: here.control, data: here.data}
+		t.Cleanup(there.Close)
+		return here, there
+	}
+	for way := range waiters {
+		t.Run(way+" from its first post", func(t *testing.T) {
+			t.Parallel()
+			here, there := pair(t)
+			answer := waitFor(t.Context(), here.Broker, way)
+			there.post(t, jobs, 1)
+			here.want(t, way, answer, 1)
+		})
+		t.Run(way+" made anew", func(t *testing.T) {
+			t.Parallel()
+			here, there := pair(t)
+			there.post(t, jobs, 1)
+			drain(t, here)
+			answer := waitFor(t.Context(), here.Broker, way)
+			if err := there.DeleteQueue(t.Context(), jobs); err != nil {
+				t.Fatal(err)
+			}
+			there.post(t, jobs, 1)
+			time.Sleep(cacheLife - time.Second) // the queue that has gone is known for so long
+			here.want(t, way, answer, 1)
+		})
+	}
+}
+
+// One who waits asks the control store for the queue no more often because other servers may make it anew.
+func TestWaitingAsksForTheNameSparingly(t *testing.T) {
+	r := newLiveRig(t)
+	r.Close()
+	control := &countingControl{ControlStore: r.control}
+	r.Broker = New(Config{Control: control, Data: r.data, Shared: true})
+	r.post(t, jobs, 1)
+	drain(t, r)
+	r.queues.takeOut(jobs)
+	control.asked.Store(0)
+	looks := &countingData{DataStore: r.data}
+	r.Broker.data = looks
+	var all []<-chan got
+	for range 10 {
+		all = append(all, waitFor(t.Context(), r.Broker, "claim"))
+	}
+	time.Sleep(2 * nameInterval)
+	if asked, looked := control.asked.Load(), looks.claims.Load(); asked != 1 || looked != 10 {
+		t.Errorf("ten who wait asked for the queue %d times, and looked %d times; want once, and ten times", asked, looked)
+	}
+	r.StopWaiting()
+	for _, answer := range all {
+		r.want(t, "claim", answer, 0)
+	}
+}
+
+type countingControl struct {
+	marconi.ControlStore
+	asked atomic.Int64
+}
+
+func (c *countingControl) Queue(ctx context.Context, key marconi.QueueKey) (marconi.Queue, error) {
+	c.asked.Add(1)
+	return c.ControlStore.Queue(ctx, key)
+}
+
+type countingData struct {
+	marconi.DataStore
+	claims atomic.Int64
+}
+
+func (d *countingData) Claim(ctx context.Context, q marconi.QueueRef, c marconi.ClaimRequest) (marconi.Claimed, error) {
+	d.claims.Add(1)
+	return d.DataStore.Claim(ctx, q, c)
 }
 
 // drain takes what is there, so that a wait begins with nothing.
@@ -261,5 +343,42 @@ func (r *rig) wantWaiting(t *testing.T, n int64) {
 		if time.Now().After(end) {
 			t.Fatalf("%d wait, want %d", r.Waiting(), n)
 		}
+	}
+}
+
+// A hangingStore neither claims nor releases in time.
+type hangingStore struct {
+	marconi.DataStore
+	releasing, released chan marconi.ClaimID
+}
+
+func (s hangingStore) Claim(ctx context.Context, _ marconi.QueueRef, _ marconi.ClaimRequest) (marconi.Claimed, error) {
+	<-ctx.Done()
+	return marconi.Claimed{}, ctx.Err()
+}
+
+func (s hangingStore) Release(_ context.Context, _ marconi.QueueRef, id marconi.ClaimID) error {
+	s.releasing <- id
+	time.Sleep(200 * time.Millisecond)
+	s.released <- id
+	return nil
+}
+
+// A claim that comes too late is given back, and its caller doesn't wait for that; who closes the broker does.
+func TestALateClaimIsGivenBackBeside(t *testing.T) {
+	r := newLiveRig(t)
+	r.post(t, jobs, 1)
+	r.Close()
+	store := hangingStore{r.data, make(chan marconi.ClaimID, 1), make(chan marconi.ClaimID, 1)}
+	r.Broker = New(Config{Control: r.control, Data: store, Timeout: 50 * time.Millisecond})
+	start := time.Now()
+	_, err := r.ClaimMessages(t.Context(), Claim{Queue: jobs})
+	if took := time.Since(start); !errors.Is(err, marconi.ErrUnavailable) || took > 200*time.Millisecond {
+		t.Errorf("a claim on a store that hangs: %v after %v, want unavailable after 50 ms", err, took)
+	}
+	<-store.releasing
+	r.Close()
+	if len(store.released) != 1 {
+		t.Error("the broker was closed before the claim was given back")
 	}
 }

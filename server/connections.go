@@ -86,7 +86,7 @@ func (l *countedListener) Accept() (net.Conn, error) {
 // admit makes a connection one of all, or is nil if it is to be closed.
 func (c *connections) admit(inner net.Conn) *connection {
 	n := c.open.Add(1)
-	conn := &connection{Conn: inner, all: c}
+	conn := &connection{lazyConn: lazyConn{Conn: inner, made: time.Now()}, all: c}
 	if n <= c.most {
 		return conn
 	}
@@ -95,14 +95,14 @@ func (c *connections) admit(inner net.Conn) *connection {
 		c.open.Add(-1)
 		return nil
 	}
-	conn.extra, conn.end = true, time.Now().Add(extraTime)
+	conn.extra, conn.end = true, conn.made.Add(extraTime)
 	return conn
 }
 
 // A connection is one of a client, and remembers what has to be known of the request that is under way on it. One after
 // the other they use the same memory.
 type connection struct {
-	net.Conn
+	lazyConn
 	all    *connections
 	closed atomic.Bool
 	silent atomic.Bool
@@ -134,7 +134,7 @@ func (c *connection) SetReadDeadline(t time.Time) error {
 	if c.extra && (t.IsZero() || t.After(c.end)) {
 		t = c.end
 	}
-	return c.Conn.SetReadDeadline(t)
+	return c.lazyConn.SetReadDeadline(t)
 }
 
 // SetDeadline implements [net.Conn].

@@ -61,7 +61,7 @@ func (x *exchange) takeRoom() bool {
 	if n <= smallAnswer {
 		return true
 	}
-	if x.safe && !x.gate.take(&x.gate.answerBytes, n) {
+	if x.safe && !x.gate.takeAnswer(n) {
 		return false
 	}
 	if !x.safe {

@@ -84,15 +84,3 @@ func TestLargeAnswers(t *testing.T) {
 		t.Errorf("%d bytes are under way at the end, want 0; %d refusals, want 1", n, refused)
 	}
 }
-
-// Bodies of claims count, however small those of messages have to be.
-func TestBodyBytesOfClaims(t *testing.T) {
-	s := serve(t, func(o *Options) {
-		o.Config.Transport.MaxMessagesPostSize = 1000
-		o.Config.Transport.MaxQueueMetadata = 1000
-	})
-	r := httptest.NewRequest(http.MethodPost, "/v1.1/queues/q/claims", strings.NewReader(strings.Repeat(" ", 100_000)))
-	if n := s.server.gate.bytesOf(r); n != 100_000 {
-		t.Errorf("a claim of 100000 bytes counts as %d", n)
-	}
-}

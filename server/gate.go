@@ -10,10 +10,9 @@ import (
 
 	"github.com/marconi-mq/marconi/config"
 	"github.com/marconi-mq/marconi/storage/observed"
-	"github.com/marconi-mq/marconi/transport/rest"
 )
 
-// A gate stands before the API: it lets requests in as long as there is room for their bodies, and says of each that was
+// A gate stands before the API: it bounds the memory for the bodies of requests and answers, and says of each request that was
 // slow how much of its time was the store's.
 type gate struct {
 	api      http.Handler
@@ -22,23 +21,20 @@ type gate struct {
 	slowFrom time.Duration // 0: nothing is slow
 	made     time.Time     // what the clock counts from: cheaper than to ask for the date
 
-	largestBody  int64 // that the API reads; of a larger one it keeps nothing
 	maxBodyBytes int64 // of requests, and as many of answers
 
 	requests    atomic.Int64 // under way, those that wait among them
-	bodyBytes   atomic.Int64
+	bodyBytes   atomic.Int64 // of requests, as far as they have come
 	answerBytes atomic.Int64 // of large answers
 	slow        atomic.Int64 // requests so far
 }
 
 func newGate(c *config.Config, log *slog.Logger, r *refusals) *gate {
-	limits := c.Limits()
 	return &gate{
 		log:          log,
 		made:         time.Now(),
 		refusals:     r,
 		slowFrom:     c.Marconi.SlowRequestTime,
-		largestBody:  max(limits.MaxMessagesPostSize, limits.MaxQueueMetadata, rest.MaxClaimBody),
 		maxBodyBytes: c.Marconi.MaxBodyBytesInFlight,
 	}
 }
@@ -54,39 +50,44 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, crowded)
 		return
 	}
+	if tooManyHeaders(r.Header) {
+		refuseHeaders(w, r)
+		return
+	}
 	if r.ContentLength < 0 {
 		// It came in chunks, and may have named a length, too, which net/http doesn't tell: then a proxy may have seen its end
 		// elsewhere, and what stands behind it is not to be taken for a request (RFC 9112, 6.1).
 		w.Header().Set("Connection", "close")
 	}
-	bytes := g.bytesOf(r)
-	if !g.take(&g.bodyBytes, bytes) {
-		g.refusals.note(tooManyBytes)
-		// Otherwise net/http would wait for the body before it sends the answer.
-		_ = http.NewResponseController(w).EnableFullDuplex()
-		refuse(w, overfull)
-		return
-	}
-	defer g.bodyBytes.Add(-bytes)
 	g.pass(conn, w, r)
 }
 
-// bytesOf is how much memory the body of a request may take.
-func (g *gate) bytesOf(r *http.Request) int64 {
-	if r.ContentLength <= 0 || r.ContentLength > g.largestBody {
-		return 0
-	}
-	return r.ContentLength
-}
-
-// take takes n bytes of the room for bodies, of which so many are in use. A body that is alone always gets them.
-func (g *gate) take(used *atomic.Int64, n int64) bool {
-	if all := used.Add(n); n > 0 && all > g.maxBodyBytes && all > n {
-		used.Add(-n)
+// Take implements [rest.Room]: a body that could not come to its end beside the others is refused before more of it comes.
+// One that is alone always has room.
+func (g *gate) Take(n, held, whole int64) bool {
+	others := g.bodyBytes.Add(n) - n - held
+	if others > 0 && others+whole > g.maxBodyBytes {
+		g.bodyBytes.Add(-n)
+		g.refusals.note(tooManyBytes)
 		return false
 	}
 	return true
 }
+
+// Give implements [rest.Room].
+func (g *gate) Give(n int64) { g.bodyBytes.Add(-n) }
+
+// takeAnswer takes n bytes of the room for answers. One that is alone always gets them.
+func (g *gate) takeAnswer(n int64) bool {
+	if all := g.answerBytes.Add(n); all > g.maxBodyBytes && all > n {
+		g.answerBytes.Add(-n)
+		return false
+	}
+	return true
+}
+
+// mayTake reports whether there is room for answers with messages that are taken for them, and can't be refused any more.
+func (g *gate) mayTake() bool { return g.answerBytes.Load() < g.maxBodyBytes }
 
 func (g *gate) pass(conn *connection, w http.ResponseWriter, r *http.Request) {
 	x := &conn.exchange

@@ -34,7 +34,7 @@ func (s *Server) ServeOps(ctx context.Context, l net.Listener) error {
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- hs.Serve(l) }()
+	go func() { ended <- hs.Serve(fewOn(l)) }()
 	select {
 	case err := <-ended:
 		return fmt.Errorf("serve operators on %s: %w", l.Addr(), err)

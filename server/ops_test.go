@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -51,6 +53,40 @@ func (s *service) scrape() map[string]string {
 		figures[m[1]] = m[2]
 	}
 	return figures
+}
+
+// Operators have a bounded number of connections, and those that are given back are there for others.
+func TestOperatorsConnectionsAreBounded(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	var open []net.Conn
+	for range opsConnections + 10 {
+		conn, err := net.Dial("tcp", s.ops)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close() }()
+		open = append(open, conn)
+	}
+	for _, conn := range open[opsConnections:] {
+		_ = conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+		if n, err := conn.Read(make([]byte, 1)); n > 0 || errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("a connection too many is open: %v", err)
+		}
+	}
+	if a := s.dial().do("GET", "/v1/health", ""); a.status != 204 {
+		t.Errorf("a client: status %d", a.status)
+	}
+	for _, conn := range open {
+		_ = conn.Close()
+	}
+	eventually(t, "there is room again", func() bool {
+		res, err := http.Get("http://" + s.ops + "/healthz")
+		if err != nil {
+			return false
+		}
+		return res.Body.Close() == nil && res.StatusCode == 200
+	})
 }
 
 func TestFigures(t *testing.T) {

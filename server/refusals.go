@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/marconi-mq/marconi"
+	"github.com/marconi-mq/marconi/storage/observed"
 )
 
 // A reason is why something was refused that would have been all right at another time.
@@ -53,9 +54,12 @@ func (r *refusals) note(why reason) {
 
 // store notes what was refused by the stores, or in front of them.
 func (r *refusals) store(err *marconi.Error) {
-	if err.Is(marconi.ErrFull) {
+	switch {
+	case err.Is(marconi.ErrFull):
 		r.note(storeIsFull)
-	} else {
+	case err.Is(observed.ErrUnread):
+		r.note(tooManyBytes)
+	default:
 		r.note(tooManyCalls)
 	}
 }
@@ -72,26 +76,54 @@ func (r *refusals) readings() map[string]func() int64 {
 // What a client reads whose request came to no handler: the API's form of an error. The API itself (transport/rest) says
 // the same of a store that is full or has too much to do.
 const (
-	crowded  = `{"title":"Service temporarily unavailable","description":"The server has as many connections as it may."}`
-	overfull = `{"title":"Service temporarily unavailable","description":"The server is taking in as many bytes at the moment as it may."}`
-	unread   = `{"title":"Service temporarily unavailable","description":"The server is giving out as many bytes at the moment as it may."}`
+	crowded = `{"title":"Service temporarily unavailable","description":"The server has as many connections as it may."}`
+	unread  = `{"title":"Service temporarily unavailable","description":"The server is giving out as many bytes at the moment as it may."}`
 
 	retryAfter = "30" // seconds
 )
 
 // refuse answers a request that is not let in.
 func refuse(w http.ResponseWriter, body string) {
+	w.Header().Set("Retry-After", retryAfter)
+	shortAnswer(w, http.StatusServiceUnavailable, body)
+}
+
+func shortAnswer(w http.ResponseWriter, status int, body string) {
 	h := w.Header()
 	h["content-type"] = []string{"application/json"} // in lower case, as all answers have it
 	h["Content-Type"] = nil
 	h.Set("Content-Length", strconv.Itoa(len(body)))
-	h.Set("Retry-After", retryAfter)
 	h.Set("Vary", "Accept")
 	if h.Get("X-Openstack-Request-Id") == "" {
 		h.Set("X-Openstack-Request-Id", newRequestID())
 	}
-	w.WriteHeader(http.StatusServiceUnavailable)
+	w.WriteHeader(status)
 	_, _ = w.Write([]byte(body)) // the client may have gone: nobody is left to be told
+}
+
+// maxHeaders is how many headers a request may have. Each takes far more memory than its few bytes on the wire, for as long as
+// the request lasts.
+const maxHeaders = 100
+
+const manyHeaders = `{"title":"Request header fields too large","description":"The request has more than 100 headers."}`
+
+func tooManyHeaders(h http.Header) bool {
+	n := len(h)
+	for _, values := range h {
+		n += len(values) - 1
+	}
+	return n > maxHeaders
+}
+
+// refuseHeaders answers a request with too many headers, and forgets them. Nothing is waited for: neither its body nor the
+// connection's next request.
+func refuseHeaders(w http.ResponseWriter, r *http.Request) {
+	r.Header = nil
+	w.Header().Set("Connection", "close")
+	control := http.NewResponseController(w)
+	_ = control.EnableFullDuplex()
+	_ = control.SetReadDeadline(time.Now())
+	shortAnswer(w, http.StatusRequestHeaderFieldsTooLarge, manyHeaders)
 }
 
 // newRequestID is "req-" and a random UUID.

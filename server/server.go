@@ -47,6 +47,8 @@ type Options struct {
 	// DataURI and ControlURI say which stores to open.
 	DataURI, ControlURI string
 
+	Patience time.Duration // how long a store is waited for that isn't there yet; 0: it has to be there
+
 	Now func() time.Time // the clock of stores without one of their own; nil: time.Now
 
 	// WrapData and WrapControl put something round the stores: for tests, and for what watches them. nil: nothing.
@@ -96,7 +98,7 @@ func (s *Server) prepare(ctx context.Context, o Options) (err error) {
 	s.refusals = &refusals{log: o.Logger}
 	s.connections = newConnections(affordable(ctx, c.MaxConnections, o.Logger), s.refusals)
 	s.gate = newGate(o.Config, o.Logger, s.refusals)
-	watch := observed.Options{Slow: c.SlowRequestTime, Logger: o.Logger, MaxCalls: c.MaxRequests, OnRefusal: s.refusals.store}
+	watch := observed.Options{Slow: c.SlowRequestTime, Logger: o.Logger, MaxCalls: c.MaxRequests, OnRefusal: s.refusals.store, MayTake: s.gate.mayTake}
 	if c.OpsListen != "" {
 		s.metrics = metrics.New(o.Version, s.readings())
 		watch.Recorder = s.metrics
@@ -106,7 +108,7 @@ func (s *Server) prepare(ctx context.Context, o Options) (err error) {
 }
 
 func (s *Server) open(ctx context.Context, o Options) error {
-	control, data, err := s.openStores(ctx, o)
+	control, data, shared, err := s.openStores(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -123,6 +125,7 @@ func (s *Server) open(ctx context.Context, o Options) error {
 		Data:           data,
 		Limits:         o.Config.Limits(),
 		Logger:         o.Logger,
+		Shared:         shared,
 		Checksums:      o.Config.Service.EnableChecksum,
 		Timeout:        o.Config.Marconi.RequestTimeout,
 		HealthInterval: o.Config.Marconi.HealthInterval,
@@ -136,6 +139,7 @@ func (s *Server) open(ctx context.Context, o Options) error {
 		DeleteNeedsClaims: o.Config.Transport.MessageDeleteWithClaimID,
 		MaxDepth:          o.Config.Marconi.MaxJSONDepth,
 		DrainTime:         o.Config.Marconi.BodyTimeout,
+		Room:              s.gate,
 		Observe:           s.observe(),
 	})
 	return err
@@ -159,25 +163,26 @@ func versions(on []string) dialect.Version {
 	return set
 }
 
-func (s *Server) openStores(ctx context.Context, o Options) (marconi.ControlStore, marconi.DataStore, error) {
+// openStores gives the stores, and whether other processes may work on the control store, too.
+func (s *Server) openStores(ctx context.Context, o Options) (c marconi.ControlStore, d marconi.DataStore, shared bool, err error) {
 	so := storage.Options{Now: o.Now, Logger: o.Logger, Limits: o.Config.Limits()}
 	if s.metrics != nil {
 		so.Meter = s.metrics
 	}
-	first, err := s.stores.Open(ctx, o.DataURI, so)
+	first, err := s.openPatiently(ctx, o.DataURI, o, so)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, false, err
 	}
-	second, err := s.stores.Open(ctx, o.ControlURI, so)
+	second, err := s.openPatiently(ctx, o.ControlURI, o, so)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, false, err
 	}
 	data, control := first.Data, second.Control
 	if data == nil {
-		return nil, nil, fmt.Errorf("the store %s keeps no messages", config.Redact(o.DataURI))
+		return nil, nil, false, fmt.Errorf("the store %s keeps no messages", config.Redact(o.DataURI))
 	}
 	if control == nil {
-		return nil, nil, fmt.Errorf("the store %s keeps no queues: name another with --control-store", config.Redact(o.ControlURI))
+		return nil, nil, false, fmt.Errorf("the store %s keeps no queues: name another with --control-store", config.Redact(o.ControlURI))
 	}
 	if o.WrapData != nil {
 		data = o.WrapData(data)
@@ -185,7 +190,7 @@ func (s *Server) openStores(ctx context.Context, o Options) (marconi.ControlStor
 	if o.WrapControl != nil {
 		control = o.WrapControl(control)
 	}
-	return s.observer.Control(control), s.observer.Data(data), nil
+	return s.observer.Control(control), s.observer.Data(data), !second.Alone, nil
 }
 
 // Handler answers the API. What bounds connections is not in it: that is [Server.Serve]'s.

@@ -22,7 +22,12 @@ import (
 type Opened struct {
 	Data    marconi.DataStore
 	Control marconi.ControlStore
+	// Alone says that no other process works on the store meanwhile: what happens in it happens here.
+	Alone bool
 }
+
+// ErrNotYet says that a store can't be opened at the moment, and may be soon: what keeps it is starting.
+var ErrNotYet = errors.New("the store is not there yet")
 
 // Options are what a driver gets from the program. The zero value is good for tests.
 type Options struct {

@@ -29,8 +29,12 @@ func WithTimeout(parent context.Context, d time.Duration) *Context {
 	return &Context{parent: parent, deadline: deadline}
 }
 
-// End ends the context. Its error is [context.Canceled] from then on, unless somebody saw another before.
+// End ends the context. Its error is [context.Canceled] from then on, unless somebody saw another before. There is nothing to
+// end of a nil one.
 func (c *Context) End() {
+	if c == nil {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ended = true
@@ -73,7 +77,7 @@ func (c *Context) err() error {
 	if err := c.parent.Err(); err != nil {
 		return err
 	}
-	if !time.Now().Before(c.deadline) {
+	if time.Until(c.deadline) <= 0 { // cheaper than time.Now, which asks for the date as well
 		return context.DeadlineExceeded
 	}
 	return nil

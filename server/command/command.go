@@ -49,7 +49,7 @@ Without arguments it keeps everything in an SQLite file in your data folder and 
 Flags beat environment variables (MARCONI_<GROUP>__<OPTION>), which beat configuration files.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return fmt.Errorf("%q is no flag, and nothing else is taken: see --help", args[0])
+				return fmt.Errorf("%q is no flag, and nothing else is taken: see --help", config.Redact(args[0]))
 			}
 			return nil
 		},

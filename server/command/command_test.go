@@ -116,6 +116,9 @@ func TestWhatKeepsItFromStarting(t *testing.T) {
 	}{
 		{"a flag that isn't", []string{"--stroe", "memory://"}, []string{"unknown flag: --stroe", "--help"}},
 		{"an argument", []string{"start"}, []string{"start", "--help"}},
+		{"a URI without its flag", []string{"redis://u:hunter2@h"}, []string{"redis://u:***@h", "no flag"}},
+		{"a URI in place of a number", ini("[transport]\ndefault_claim_ttl = redis://u:hunter2@h\n"), []string{"default_claim_ttl", "redis://u:***@h"}},
+		{"a file with a password", append(free[:2:2], "--store", "sqlite://u:hunter2@/x.db"), []string{"no user and no password"}},
 		{"a port in use", []string{"--store", "memory://", "--listen", taken.Addr().String()}, []string{taken.Addr().String(), "in use", "--listen"}},
 		{"an address that is none", []string{"--store", "memory://", "--listen", "nowhere"}, []string{"--listen", "nowhere", "127.0.0.1:8888"}},
 		{"a store that isn't built in", append(free[:2:2], "--store", "swift://127.0.0.1"), []string{"store swift", "not built into this server"}},

@@ -57,7 +57,7 @@ The URIs may also stand in ` + fromVariable + ` and ` + toVariable + `, where ot
 Exit status: 0 all is there; 3 done, but something could not be imported, and is named; 1 interrupted: run it again; 2 nothing was begun.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return fmt.Errorf("%q is no flag, and nothing else is taken: see import --help", args[0])
+				return fmt.Errorf("%q is no flag, and nothing else is taken: see import --help", config.Redact(args[0]))
 			}
 			return nil
 		},

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/marconi-mq/marconi/config"
 	"github.com/marconi-mq/marconi/server"
@@ -25,6 +26,9 @@ type setup struct {
 	sources config.Sources // of config
 	config  *config.Config
 }
+
+// patience is how long a store is waited for when the server starts: less than systemd waits for the server.
+const patience = time.Minute
 
 func serve(ctx context.Context, s setup) (status int, err error) {
 	log, err := openLog(s.config, s.process.Stderr)
@@ -43,10 +47,13 @@ func serve(ctx context.Context, s setup) (status int, err error) {
 	defer at.close() // the server has done so, if it was reached
 	srv, err := server.New(ctx, server.Options{
 		Config: s.config, Drivers: s.drivers, Logger: log.Logger, Version: version(), DataURI: data, ControlURI: control,
+		Patience: patience,
 	})
 	if err != nil {
 		return unusable, err
 	}
+	// Who reads standard error may end before the server: that is no reason for the server to.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	hangUps := make(chan os.Signal, 1)
 	signal.Notify(hangUps, syscall.SIGHUP)
 	defer signal.Stop(hangUps)
@@ -58,8 +65,8 @@ func serve(ctx context.Context, s setup) (status int, err error) {
 	if err := errors.Join(runAll(ctx, s.process, srv, at, r, hangUps), srv.Close()); err != nil {
 		return failed, err
 	}
-	_, err = fmt.Fprintln(s.process.Stderr, "stopped")
-	return ok, err
+	_, _ = fmt.Fprintln(s.process.Stderr, "stopped") // to whoever still reads it
+	return ok, nil
 }
 
 // runAll runs the server and what goes with it until ctx ends or a signal comes.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"strings"
@@ -54,5 +55,46 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 	case <-time.After(5 * time.Second):
 		_ = c.cmd.Process.Kill()
 		t.Errorf("the second signal did not end it: %v", <-ended)
+	}
+}
+
+// Whoever reads what the server says may end before it.
+func TestNobodyReadsStandardError(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self, "--store", "memory://", "--listen", "127.0.0.1:0", "--log-level", "debug")
+	cmd.Env = append(os.Environ(), childVariable+"=1")
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var said []byte
+	for !strings.Contains(string(said), "try  ") {
+		more := make([]byte, 1000)
+		n, err := stderr.Read(more)
+		if err != nil {
+			t.Fatalf("%v after %s", err, said)
+		}
+		said = append(said, more[:n]...)
+	}
+	_ = stderr.Close()
+	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil { // which leaves a line in the log
+		t.Fatal(err)
+	}
+	time.Sleep(200 * time.Millisecond)
+	response, err := http.Get(address.FindStringSubmatch(string(said))[1] + "/v1/health")
+	if err != nil {
+		t.Errorf("it does not answer any more: %v", err)
+	} else if response.Body.Close(); response.StatusCode != http.StatusNoContent {
+		t.Errorf("status %d", response.StatusCode)
+	}
+	_ = cmd.Process.Signal(syscall.SIGTERM)
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("it ended with %v", err)
 	}
 }

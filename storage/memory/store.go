@@ -93,7 +93,7 @@ func roomOf(query string) (*room, bool) {
 func New(o storage.Options) storage.Opened { return newStore(o, nil) }
 
 func newStore(o storage.Options, r *room) storage.Opened {
-	return storage.Opened{Data: newDataStore(o.WithDefaults(), r), Control: newControlStore(r)}
+	return storage.Opened{Data: newDataStore(o.WithDefaults(), r), Control: newControlStore(r), Alone: true}
 }
 
 // A dataStore is a marconi.DataStore and marconi.Mover.

@@ -25,6 +25,10 @@ func (s *movingStore) MoveSpent(ctx context.Context, from marconi.QueueRef, leas
 
 // Post implements [marconi.MessageStore].
 func (s *dataStore) Post(ctx context.Context, q marconi.QueueRef, p marconi.Post) ([]marconi.MessageID, error) {
+	if more := s.o.weight(len(p.Messages)); more > 0 {
+		s.o.calls.Add(more)
+		defer s.o.calls.Add(-more)
+	}
 	return result(ctx, s.o, Post, q.QueueKey, func() ([]marconi.MessageID, error) { return s.DataStore.Post(ctx, q, p) })
 }
 

@@ -62,6 +62,83 @@ func (r *records) Record(op Operation, came Outcome, took time.Duration) {
 	r.all = append(r.all[:min(len(r.all), 100)], record{op, came})
 }
 
+// What would take messages is refused if it may not, and nothing else is.
+func TestMayTake(t *testing.T) {
+	inner := memory.New(storage.Options{})
+	defer func() { _ = errors.Join(inner.Data.Close(), inner.Control.Close()) }()
+	var refused []*marconi.Error
+	o := New(Options{MayTake: func() bool { return false }, OnRefusal: func(err *marconi.Error) { refused = append(refused, err) }})
+	d, q := o.Data(inner.Data), marconi.QueueRef{QueueKey: marconi.QueueKey{Name: "q"}, Incarnation: 1}
+	_, posting := d.Post(t.Context(), q, marconi.Post{Messages: []marconi.NewMessage{{TTL: 60, Body: []byte("1")}}})
+	_, popping := d.Pop(t.Context(), q, 1)
+	_, claiming := d.Claim(t.Context(), q, marconi.ClaimRequest{ID: "c", TTL: 60, Limit: 1})
+	_, counting := d.Stats(t.Context(), q)
+	if posting != nil || counting != nil || !errors.Is(popping, ErrUnread) || !errors.Is(claiming, ErrUnread) || len(refused) != 2 {
+		t.Errorf("post %v, stats %v, pop %v, claim %v, refused %v", posting, counting, popping, claiming, refused)
+	}
+	if stats, err := inner.Data.Stats(t.Context(), q); err != nil || stats.Free != 1 {
+		t.Errorf("stats %+v, %v, want one message free", stats, err)
+	}
+	if n := o.Calls(); n != 0 {
+		t.Errorf("%d calls are under way", n)
+	}
+}
+
+// heldStore is a store whose posts last until they are let go.
+type heldStore struct {
+	marconi.DataStore
+	letGo chan struct{}
+}
+
+func (s heldStore) Post(context.Context, marconi.QueueRef, marconi.Post) ([]marconi.MessageID, error) {
+	<-s.letGo
+	return nil, nil
+}
+
+// A post of many messages counts for several calls, and is let in all the same if it is alone.
+func TestLargePostsCountForSeveral(t *testing.T) {
+	inner := memory.New(storage.Options{})
+	defer func() { _ = errors.Join(inner.Data.Close(), inner.Control.Close()) }()
+	synctest.Test(t, func(t *testing.T) {
+		o := New(Options{MaxCalls: 10})
+		held := heldStore{inner.Data, make(chan struct{})}
+		d := o.Data(held)
+		start := func(messages int) <-chan error {
+			ended := make(chan error, 1)
+			go func() {
+				_, err := d.Post(t.Context(), marconi.QueueRef{}, marconi.Post{Messages: make([]marconi.NewMessage, messages)})
+				ended <- err
+			}()
+			synctest.Wait()
+			return ended
+		}
+		large := start(5 * messagesPerCall)
+		if n := o.Calls(); n != 6 {
+			t.Errorf("a post of %d messages counts for %d calls, want 6", 5*messagesPerCall, n)
+		}
+		second, small := start(5*messagesPerCall), start(1)
+		select {
+		case err := <-second:
+			if !errors.Is(err, ErrBusy) {
+				t.Errorf("a second one: %v, want busy", err)
+			}
+		default:
+			t.Error("a second one was let in")
+		}
+		close(held.letGo)
+		synctest.Wait() // they have ended
+		huge := start(1000 * messagesPerCall)
+		for what, ended := range map[string]<-chan error{"large": large, "small": small, "huge, alone": huge} {
+			if err := <-ended; err != nil {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		if n := o.Calls(); n != 0 {
+			t.Errorf("%d calls are under way", n)
+		}
+	})
+}
+
 // plainStore is a store without what only some have.
 type plainStore struct{ marconi.DataStore }
 

@@ -24,15 +24,23 @@ type Options struct {
 
 	// MaxCalls is how many calls may be under way at once; 0: any number. One more is refused with [ErrBusy] before it
 	// reaches the store: what has piled up is finished, and nobody waits behind it for a time-out. Pings and what
-	// cleans up, such as Release, neither count nor are refused.
+	// cleans up, such as Release, neither count nor are refused. A post of many messages counts for several.
 	MaxCalls int
-	// OnRefusal is called when a call was refused, with [ErrBusy] or [marconi.ErrFull]. nil: nobody is told.
+	// MayTake is asked before messages are claimed or popped, whose answer can't be refused afterwards. No: the call is
+	// refused with [ErrUnread] before it reaches the store. nil: it may always be.
+	MayTake func() bool
+	// OnRefusal is called when a call was refused, with [ErrBusy], [ErrUnread] or [marconi.ErrFull]. nil: nobody is told.
 	OnRefusal func(err *marconi.Error)
 }
 
 // ErrBusy says that there are as many calls under way as there may be.
 var ErrBusy = &marconi.Error{
 	Kind: marconi.Unavailable, Code: "busy", Text: "the server has more to do at the moment than it can do in time",
+}
+
+// ErrUnread says that clients have yet to read as many bytes of answers as they may.
+var ErrUnread = &marconi.Error{
+	Kind: marconi.Unavailable, Code: "unread", Text: "the server is giving out as many bytes at the moment as it may",
 }
 
 // An Observer watches the stores of a service. Its methods are safe for concurrent use.
@@ -49,6 +57,9 @@ func New(o Options) *Observer {
 	}
 	if o.OnRefusal == nil {
 		o.OnRefusal = func(*marconi.Error) {}
+	}
+	if o.MayTake == nil {
+		o.MayTake = func() bool { return true }
 	}
 	return &Observer{o: o, made: time.Now()}
 }
@@ -70,6 +81,18 @@ func (o *Observer) Control(c marconi.ControlStore) marconi.ControlStore {
 	return &controlStore{ControlStore: c, o: o}
 }
 
+// messagesPerCall is how many messages of a post are as much work for a store as a call.
+const messagesPerCall = 64
+
+// weight is how many calls more a post of so many messages counts for. One that is alone is always let in.
+func (o *Observer) weight(messages int) int64 {
+	more := messages / messagesPerCall
+	if o.o.MaxCalls > 0 {
+		more = min(more, o.o.MaxCalls-1)
+	}
+	return int64(more)
+}
+
 // nothing is the result of a call that has none.
 type nothing struct{}
 
@@ -87,6 +110,10 @@ func result[T any](ctx context.Context, o *Observer, op Operation, q marconi.Que
 			o.o.OnRefusal(ErrBusy)
 			return got, ErrBusy
 		}
+	}
+	if op.takes() && !o.o.MayTake() {
+		o.o.OnRefusal(ErrUnread)
+		return got, ErrUnread
 	}
 	start := o.clock()
 	got, err = do()

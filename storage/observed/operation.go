@@ -69,6 +69,9 @@ func (op Operation) bounded() bool {
 	return true
 }
 
+// takes reports whether the operation takes messages for an answer: nobody else gets them then.
+func (op Operation) takes() bool { return op == Pop || op == Claim }
+
 // An Outcome is what a call came to.
 type Outcome int
 

@@ -42,11 +42,8 @@ func (c *call) body(limit int64) (dialect.Document, error) {
 		return doc, marconi.Refuse("size", fmt.Sprintf("the body has %d bytes; at most %d are allowed", length, limit))
 	}
 	text, err := c.read(int(length))
-	if err != nil {
-		return doc, marconi.Refuse(dialect.CodeBody, "the body ended before the length that was announced")
-	}
 	doc.Text = text
-	return doc, nil
+	return doc, err
 }
 
 // read reads length bytes of the body. Memory is taken as they come: to announce much and send nothing costs us nothing.
@@ -61,11 +58,51 @@ func (c *call) read(length int) ([]byte, error) {
 		}
 		start := len(text)
 		text = text[:min(length, cap(text))]
+		if !c.takeRoom(len(text), length) {
+			return nil, c.overfull()
+		}
 		if _, err := io.ReadFull(c.request.Body, text[start:]); err != nil {
-			return nil, err
+			return nil, errBodyCut
 		}
 	}
 	return text, nil
+}
+
+// A Room bounds the memory that the bodies of requests take together, as they come.
+type Room interface {
+	// Take takes n bytes more for a body that has held bytes and will have whole. No: the body is refused.
+	Take(n, held, whole int64) bool
+	// Give gives n bytes back.
+	Give(n int64)
+}
+
+// takeRoom takes room for as much of a body as there is memory for by now.
+func (c *call) takeRoom(n, whole int) bool {
+	if c.api.Room == nil {
+		return true
+	}
+	if !c.api.Room.Take(int64(n)-c.room, c.room, int64(whole)) {
+		return false
+	}
+	c.room = int64(n)
+	return true
+}
+
+// giveRoom gives back the buffer of the request's body, and its room.
+func (c *call) giveRoom() {
+	c.api.giveBack(c.in)
+	c.in = nil
+	if c.room > 0 {
+		c.api.Room.Give(c.room)
+		c.room = 0
+	}
+}
+
+// overfull refuses a body for which there is no room. The answer doesn't wait for the rest of it.
+func (c *call) overfull() error {
+	c.writer.Header().Set("Connection", "close")
+	_ = http.NewResponseController(c.writer).EnableFullDuplex() // a test's writer can't, and needs not
+	return errOverfull
 }
 
 // drain reads and drops a body that nobody asked for.
@@ -116,7 +153,7 @@ func (c *call) keep(body []byte) []byte {
 // release ends the call, and the use of its buffers.
 func (c *call) release() {
 	a := c.api
-	a.giveBack(c.in)
+	c.giveRoom()
 	a.giveBack(c.out)
 	*c = call{}
 	a.calls.Put(c)

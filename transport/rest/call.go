@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/marconi-mq/marconi"
@@ -34,6 +35,7 @@ type call struct {
 	bodyTaken       bool
 	leaves          bool    // it ends when the client goes away
 	in, out         *[]byte // buffers of the pool, of the request's body and the answer's
+	room            int64   // that the request's body has taken
 }
 
 // answer carries the request out. A panic below it is a bug of ours, and ends this request alone.
@@ -227,12 +229,28 @@ func latin1(text string) string {
 func (c *call) Context() context.Context {
 	ctx := c.request.Context()
 	if !c.leaves {
-		ctx = context.WithoutCancel(ctx)
+		ctx = lasting{c.request}
 	}
 	return marconi.WithCaller(ctx, marconi.Caller{
 		Project: c.project, Client: c.client, RequestID: c.requestID,
 	})
 }
+
+// A lasting context is that of a request, but goes on when it ends. [context.WithoutCancel] is the same for an allocation,
+// and one more for each look at a value.
+type lasting struct{ request *http.Request }
+
+// Deadline implements [context.Context].
+func (lasting) Deadline() (time.Time, bool) { return time.Time{}, false }
+
+// Done implements [context.Context].
+func (lasting) Done() <-chan struct{} { return nil }
+
+// Err implements [context.Context].
+func (lasting) Err() error { return nil }
+
+// Value implements [context.Context].
+func (l lasting) Value(key any) any { return l.request.Context().Value(key) }
 
 // param is what stands in the path for the variable behind the queue.
 func (c *call) param() string { return c.params[1] }

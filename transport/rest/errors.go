@@ -21,7 +21,9 @@ var (
 	errNoClient      = marconi.Refuse("client-missing", "the request needs the header Client-ID")
 	errNoProject     = marconi.Refuse("project-missing", "the request needs the header X-Project-ID")
 	errEmptyProject  = marconi.Refuse("project-empty", "the header X-Project-ID is empty")
+	errBodyCut       = marconi.Refuse(dialect.CodeBody, "the body ended before the length that was announced")
 	errNoIDs         = marconi.Refuse("parameter-missing", "the parameter ids is missing")
+	errOverfull      = &marconi.Error{Kind: marconi.Unavailable, Code: "overfull", Text: "the server is taking in as many bytes at the moment as it may"}
 	errBug           = &marconi.Error{Kind: marconi.Internal, Code: "bug", Text: "panic"}
 
 	// errClaimGone is ErrNoClaim where the claim was to be the right to do something, not what was asked for.

@@ -3,9 +3,11 @@ package rest
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -60,7 +62,46 @@ func TestGoneWhileWaiting(t *testing.T) {
 	}
 }
 
-// A body that nobody wants is waited for no longer than allowed, even if the request has waited for messages before.
+// Who waits behind a body that nobody reads is missed as soon as others, and takes nothing that is posted afterwards.
+func TestGoneBehindABody(t *testing.T) {
+	const pop, claim = "DELETE /v1.1/queues/q/messages?pop=1&wait=20", "POST /v1.1/queues/q/claims?wait=20"
+	for name, tt := range map[string]struct{ line, rest string }{
+		"a pop's body":               {pop, "Content-Length: 2\r\n\r\n{}"},
+		"a pop's body, cut off":      {pop, "Content-Length: 2\r\n\r\n{"},
+		"a pop's body, never sent":   {pop, "Content-Length: 2\r\n\r\n"},
+		"a pop's body, asked for":    {pop, "Content-Length: 2\r\nExpect: 100-continue\r\n\r\n"},
+		"a pop's body in chunks":     {pop, "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"},
+		"a claim's body in chunks":   {claim, "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"},
+		"a claim's body, cut off":    {claim, "Transfer-Encoding: chunked\r\n\r\n2\r\n{"},
+		"a claim's body, never sent": {claim, "Content-Length: 2\r\n\r\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			observed := make(chan Observation, 10)
+			s := serve(t, func(c *Config, _ *broker.Config) { c.Observe = func(o Observation) { observed <- o } })
+			conn := s.dial()
+			fmt.Fprintf(conn, "%s HTTP/1.1\r\nHost: h\r\nClient-ID: %s\r\nX-Project-ID: p1\r\n%s", tt.line, testClient, tt.rest)
+			time.Sleep(50 * time.Millisecond) // so that it may have begun to wait
+			if err := errors.Join(conn.(*net.TCPConn).SetLinger(0), conn.Close()); err != nil {
+				t.Fatal(err)
+			}
+			select {
+			case o := <-observed:
+				if o.Status != statusGone && o.Status != 400 {
+					t.Errorf("observed as %+v", o)
+				}
+			case <-time.After(5 * time.Second):
+				t.Error("it waits although its client has gone")
+			}
+			s.want(201, "POST", "/v1.1/queues/q/messages", `{"messages": [{"body": 1}]}`)
+			if a := s.want(200, "GET", "/v1.1/queues/q/stats", ""); !strings.Contains(a.body, `"free":1`) {
+				t.Errorf("a message was taken for nobody: %s", a.body)
+			}
+		})
+	}
+}
+
+// A body that nobody wants is waited for no longer than allowed. Only one who would wait for messages needs it: behind it the
+// client's end is seen.
 func TestUnwantedBodyThatNeverComes(t *testing.T) {
 	s := serve(t, func(c *Config, _ *broker.Config) { c.DrainTime = 100 * time.Millisecond })
 	for _, tt := range []struct {
@@ -70,7 +111,9 @@ func TestUnwantedBodyThatNeverComes(t *testing.T) {
 		{"POST /v1/nowhere", "Content-Length: 1000", 404},
 		{"POST /v1.1/queues/q/messages", "Transfer-Encoding: chunked", 400},
 		{"GET /v1.1/queues", "Content-Length: 1000", 200},
-		{"GET /v1/queues/q/messages?wait=1", "Content-Length: 1000", 204},
+		{"GET /v1/queues/q/messages?wait=1", "Content-Length: 1000", 400},
+		{"DELETE /v1.1/queues/q/messages?pop=1&wait=20", "Content-Length: 1000", 400},
+		{"DELETE /v1.1/queues/q/messages?pop=1&wait=20", "Content-Length: 20000000", 200},
 	} {
 		start := time.Now()
 		a := s.exchange("GET", fmt.Sprintf("%s HTTP/1.1\r\nHost: h\r\nClient-ID: %s\r\nX-Project-ID: p1\r\n%s\r\n\r\n", tt.line, testClient, tt.length))

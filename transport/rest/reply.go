@@ -28,7 +28,7 @@ func noContent() reply { return reply{status: http.StatusNoContent} }
 
 // write sends the answer, and gives the size of the body that went out. It is the only place that sends anything.
 func (c *call) write(w http.ResponseWriter, rep reply) int {
-	h := headers{w.Header(), make([]string, 0, mostHeaders)}
+	h := headers{w.Header(), make([]string, 0, usualHeaders)}
 	h.set(requestIDHeader, c.requestID)
 	// These two names go out in lower case: clients that look for them so, as they always came, don't find others.
 	h.set("location", rep.location)
@@ -55,10 +55,10 @@ func (c *call) write(w http.ResponseWriter, rep reply) int {
 	return n
 }
 
-// mostHeaders is how many headers an answer has at most.
-const mostHeaders = 9
+// usualHeaders is how many headers most answers have at most.
+const usualHeaders = 4
 
-// headers are those of an answer, with one piece of memory for the values of all.
+// headers are those of an answer, with one piece of memory for the values of most.
 type headers struct {
 	http.Header
 	values []string

@@ -41,6 +41,7 @@ type Config struct {
 	MaxDepth          int // how deep a body may nest; 0: dialect.DefaultDepth
 	// DrainTime is how long a body that nobody wants may take to come; 0, and more than 30 seconds: 30 seconds.
 	DrainTime time.Duration
+	Room      Room // for the bodies of requests; nil: there is no bound
 
 	Logger   *slog.Logger // nil: nothing is logged
 	LogLevel slog.Level   // of the line that each request leaves
