@@ -33,6 +33,7 @@ package memory
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"net/url"
@@ -43,6 +44,7 @@ import (
 	"time"
 
 	"github.com/marconi-mq/marconi"
+	"github.com/marconi-mq/marconi/internal/door"
 	"github.com/marconi-mq/marconi/internal/wake"
 	"github.com/marconi-mq/marconi/storage"
 )
@@ -116,8 +118,7 @@ type dataStore struct {
 
 // A shard is a part of the queues.
 type shard struct {
-	gate   sync.RWMutex // held for reading by each call under way; guards closed
-	closed bool
+	door door.Door // each call goes through it
 
 	mu     sync.RWMutex // guards queues
 	queues map[marconi.QueueRef]*queue
@@ -137,10 +138,7 @@ func newDataStore(o storage.Options, r *room) *dataStore {
 // Close implements [marconi.DataStore]: it waits for the calls under way.
 func (d *dataStore) Close() error {
 	for i := range d.shards {
-		sh := &d.shards[i]
-		sh.gate.Lock()
-		sh.closed = true
-		sh.gate.Unlock()
+		d.shards[i].door.Shut()
 	}
 	d.hub.Close()
 	d.stop()
@@ -175,14 +173,13 @@ func (d *dataStore) Bind(ctx context.Context, control string, adopt bool) (err e
 
 // pass calls f unless ctx has ended or the store is closed.
 func (d *dataStore) pass(ctx context.Context, sh *shard, f func()) error {
-	if err := ctx.Err(); err != nil {
+	if err := sh.door.Enter(ctx); err != nil {
+		if errors.Is(err, door.ErrShut) {
+			return errClosed
+		}
 		return err
 	}
-	sh.gate.RLock()
-	defer sh.gate.RUnlock()
-	if sh.closed {
-		return errClosed
-	}
+	defer sh.door.Leave()
 	f()
 	return nil
 }

@@ -26,7 +26,7 @@ func (c *controlStore) run(ctx context.Context, what string, s *script, keys []s
 	if err := c.enter(ctx); err != nil {
 		return rueidis.RedisMessage{}, fmt.Errorf("%s: %w", what, err)
 	}
-	defer c.gate.RUnlock()
+	defer c.door.Leave()
 	m, err := c.client.run(ctx, s, keys, args)
 	if err != nil {
 		return rueidis.RedisMessage{}, fmt.Errorf("%s: %w", what, err)
@@ -49,7 +49,7 @@ func (c *controlStore) ID(ctx context.Context) (string, error) {
 
 // Close implements [marconi.ControlStore].
 func (c *controlStore) Close() error {
-	if c.shut() {
+	if c.door.Shut() {
 		c.leave()
 	}
 	return nil

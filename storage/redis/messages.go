@@ -112,7 +112,7 @@ func (d *dataStore) passes(ctx context.Context) error {
 	if err := d.enter(ctx); err != nil {
 		return err
 	}
-	d.gate.RUnlock()
+	d.door.Leave()
 	return nil
 }
 

@@ -150,7 +150,7 @@ func (d *dataStore) Bind(ctx context.Context, control string, adopt bool) error 
 	if err := d.enter(ctx); err != nil {
 		return fmt.Errorf("bind the data: %w", err)
 	}
-	defer d.gate.RUnlock()
+	defer d.door.Leave()
 	m, err := d.client.run(ctx, d.scripts.bind, d.keys.binding(), []string{control, flag(adopt)})
 	if err != nil {
 		return fmt.Errorf("bind the data: %w", err)

@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"strconv"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/marconi-mq/marconi"
+	"github.com/marconi-mq/marconi/internal/door"
 	"github.com/marconi-mq/marconi/storage"
 )
 
@@ -71,32 +73,16 @@ func (b *base) time() string {
 type plane struct {
 	*base
 
-	gate   sync.RWMutex // held for reading by each call under way; guards closed
-	closed bool
+	door door.Door // each call goes through it
 }
 
-// enter lets a call in; it has to leave by p.gate.RUnlock.
+// enter lets a call in; it has to leave by p.door.Leave.
 func (p *plane) enter(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	p.gate.RLock()
-	if p.closed {
-		p.gate.RUnlock()
+	err := p.door.Enter(ctx)
+	if errors.Is(err, door.ErrShut) {
 		return fmt.Errorf("%w: %w", marconi.ErrUnavailable, errClosed)
 	}
-	return nil
-}
-
-// shut lets no call in any more, waits for those under way, and reports whether it did.
-func (p *plane) shut() bool {
-	p.gate.Lock()
-	defer p.gate.Unlock()
-	if p.closed {
-		return false
-	}
-	p.closed = true
-	return true
+	return err
 }
 
 // Ping reports whether a server answers.
@@ -104,7 +90,7 @@ func (p *plane) Ping(ctx context.Context) error {
 	if err := p.enter(ctx); err != nil {
 		return fmt.Errorf("ping: %w", err)
 	}
-	defer p.gate.RUnlock()
+	defer p.door.Leave()
 	_, err := p.client.run(ctx, p.scripts.ping, p.keys.binding(), nil)
 	if err != nil {
 		return fmt.Errorf("ping: %w", err)

@@ -62,7 +62,7 @@ func (d *dataStore) Capabilities() marconi.Capability {
 
 // Close implements [marconi.DataStore]: it waits for the calls under way.
 func (d *dataStore) Close() error {
-	if !d.shut() {
+	if !d.door.Shut() {
 		return nil
 	}
 	d.stop()
@@ -81,7 +81,7 @@ func (d *dataStore) runAt(ctx context.Context, what string, s *script, keys, arg
 	if err := d.enter(ctx); err != nil {
 		return reply{}, fmt.Errorf("%s: %w", what, err)
 	}
-	defer d.gate.RUnlock()
+	defer d.door.Leave()
 	m, err := d.client.run(ctx, s, keys, args)
 	if err != nil {
 		return reply{}, fmt.Errorf("%s: %w", what, err)

@@ -89,7 +89,7 @@ func (d *dataStore) Collect(ctx context.Context) (int, error) {
 	if err := d.enter(ctx); err != nil {
 		return 0, fmt.Errorf("collect: %w", err)
 	}
-	defer d.gate.RUnlock()
+	defer d.door.Leave()
 	c := &collector{dataStore: d, rows: firstTurn}
 	err := c.collectEnded(ctx)
 	if err == nil {

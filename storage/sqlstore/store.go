@@ -3,11 +3,13 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
 
 	"github.com/marconi-mq/marconi"
+	"github.com/marconi-mq/marconi/internal/door"
 	"github.com/marconi-mq/marconi/internal/wake"
 	"github.com/marconi-mq/marconi/storage"
 )
@@ -43,32 +45,16 @@ func (db *database) leave() error {
 type plane struct {
 	*database
 
-	gate   sync.RWMutex // held for reading by each call under way; guards closed
-	closed bool
+	door door.Door // each call goes through it
 }
 
-// enter lets a call in; it has to leave by p.gate.RUnlock.
+// enter lets a call in; it has to leave by p.door.Leave.
 func (p *plane) enter(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	p.gate.RLock()
-	if p.closed {
-		p.gate.RUnlock()
+	err := p.door.Enter(ctx)
+	if errors.Is(err, door.ErrShut) {
 		return fmt.Errorf("%s is closed: %w", p.name, marconi.ErrUnavailable)
 	}
-	return nil
-}
-
-// shut lets no call in any more, waits for those under way, and reports whether it did.
-func (p *plane) shut() bool {
-	p.gate.Lock()
-	defer p.gate.Unlock()
-	if p.closed {
-		return false
-	}
-	p.closed = true
-	return true
+	return err
 }
 
 // read runs a query; see [engine].
@@ -76,7 +62,7 @@ func (p *plane) read(ctx context.Context, what, query string, row func(*sql.Rows
 	if err := p.enter(ctx); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
-	defer p.gate.RUnlock()
+	defer p.door.Leave()
 	if err := p.engine.read(ctx, query, row, args...); err != nil {
 		return fmt.Errorf("%s: %w", what, p.errs(err))
 	}
@@ -93,7 +79,7 @@ func (p *plane) writeBytes(ctx context.Context, what string, bytes int, run func
 	if err := p.enter(ctx); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
-	defer p.gate.RUnlock()
+	defer p.door.Leave()
 	if err := p.engine.write(ctx, work{run: run, bytes: bytes}); err != nil {
 		return fmt.Errorf("%s: %w", what, p.errs(err))
 	}
@@ -118,7 +104,7 @@ type dataStore struct {
 
 // Close implements [marconi.DataStore].
 func (d *dataStore) Close() error {
-	if !d.shut() {
+	if !d.door.Shut() {
 		return nil
 	}
 	d.stop()
@@ -144,7 +130,7 @@ type controlStore struct {
 
 // Close implements [marconi.ControlStore].
 func (c *controlStore) Close() error {
-	if !c.shut() {
+	if !c.door.Shut() {
 		return nil
 	}
 	return c.leave()
@@ -155,6 +141,6 @@ func (c *controlStore) ID(ctx context.Context) (string, error) {
 	if err := c.enter(ctx); err != nil {
 		return "", fmt.Errorf("tell the control store's ID: %w", err)
 	}
-	defer c.gate.RUnlock()
+	defer c.door.Leave()
 	return c.id, nil
 }
