@@ -99,6 +99,7 @@ func (t *Traffic) price(all map[string]result.Figure) {
 		return float64(c.Achieved) / (s.To - s.From).Seconds()
 	}
 	slow := func(_ measure.Second, c measure.Counts) float64 { return float64(c.P99) }
+	t.Recorder.Harvest()
 	seconds := t.Recorder.Seconds()
 	for _, p := range []struct {
 		name, unit, says string

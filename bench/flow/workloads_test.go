@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/marconi-mq/marconi"
 	"github.com/marconi-mq/marconi/bench/measure"
 	"github.com/marconi-mq/marconi/bench/plan"
 	"github.com/marconi-mq/marconi/bench/schedule"
@@ -20,8 +21,14 @@ import (
 // startServer begins a real server in this process.
 func startServer(t testing.TB) (url string) {
 	t.Helper()
+	return startServerOver(t, nil)
+}
+
+// startServerOver begins one over a store with something round it.
+func startServerOver(t testing.TB, wrap func(marconi.DataStore) marconi.DataStore) (url string) {
+	t.Helper()
 	s, err := server.New(t.Context(), server.Options{
-		Config: config.Default(), Drivers: storage.Drivers{"memory": memory.Open}, DataURI: "memory:", ControlURI: "memory:",
+		Config: config.Default(), Drivers: storage.Drivers{"memory": memory.Open}, DataURI: "memory:", ControlURI: "memory:", WrapData: wrap,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -45,8 +45,8 @@ type Sample struct {
 // A Recorder measures one run. It is safe for concurrent use.
 //
 // What is counted counts in the second in which it happened: what was wanted by its intended time, what was sent when it
-// was, what was answered by its answer. Times that were taken belong to the phase in which the operation was intended, so
-// that a stall stays on the books of those who had to wait for it.
+// was, what was answered by its answer. Times that were taken, and failures, belong to the phase in which the operation was
+// intended, so that a stall stays on the books of those who had to wait for it.
 type Recorder struct {
 	phases atomic.Pointer[[]Phase]
 

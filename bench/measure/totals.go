@@ -9,9 +9,9 @@ type Totals struct {
 	Achieved int64 // answered with success
 	Messages int64 // that those carried
 	Bytes    int64 // of their bodies
-	Errors   map[Class]int64
 
-	Service  *Histogram // of those achieved, as Response
+	Errors   map[Class]int64 // of what was intended, whenever it failed; as all that follows
+	Service  *Histogram      // of those achieved, as Response
 	Response *Histogram
 	PacerLag *Histogram // of all that were sent, as QueueLag
 	QueueLag *Histogram
@@ -43,7 +43,10 @@ func (t *Totals) record(s Sample) {
 		t.Service.Record(s.Answered - s.Sent)
 		t.Response.Record(response)
 	case Timeout:
+		t.Errors[s.Class]++
 		t.cut(response)
+	default:
+		t.Errors[s.Class]++
 	}
 }
 
@@ -60,6 +63,9 @@ func (t *Totals) merge(o *Totals) {
 	t.Response.Merge(o.Response)
 	t.PacerLag.Merge(o.PacerLag)
 	t.QueueLag.Merge(o.QueueLag)
+	for class, n := range o.Errors {
+		t.Errors[class] += n
+	}
 	if o.Cut != nil {
 		if t.Cut == nil {
 			t.Cut = NewHistogram()
@@ -75,7 +81,4 @@ func (t *Totals) count(c Counts) {
 	t.Achieved += c.Achieved
 	t.Messages += c.Messages
 	t.Bytes += c.Bytes
-	for class, n := range c.Errors {
-		t.Errors[class] += n
-	}
 }

@@ -10,7 +10,7 @@ import (
 
 func TestSamples(t *testing.T) {
 	want := []string{
-		"smoke", "api-versions", "audit", "backends", "backlog", "concurrency", "failover", "historic-2014", "large", "many-queues",
+		"smoke", "api-versions", "audit", "backends", "backlog", "concurrency", "failover", "first", "historic-2014", "large", "many-queues",
 		"pub-sub", "redelivery", "soak", "standard", "sweep", "work-queue",
 	}
 	if got := Samples(); !slices.Equal(got, want) {
