@@ -42,7 +42,7 @@ func (r *run) assess(started time.Time, sequence string, drained bool) (*result.
 	got.Faults = r.recovered(details.Seconds)
 	got.Seconds = secondsOf(details.Seconds, r.driving())
 	r.derive(got, totals)
-	got.Status, got.Reasons = r.status(got, verdict, details, totals)
+	got.Status, got.Reasons = r.status(got, verdict, details)
 	return got, details
 }
 
@@ -84,11 +84,10 @@ func (r *run) messages(totals map[measure.Key]*measure.Totals) (m result.Message
 			m.Deleted += t.Messages
 		}
 	}
-	if _, to := r.traffic.Measured(); true {
-		for _, p := range r.points {
-			if p.At <= to {
-				m.Backlog = int64(p.Value)
-			}
+	_, to := r.traffic.Measured()
+	for _, p := range r.points {
+		if p.At <= to {
+			m.Backlog = int64(p.Value)
 		}
 	}
 	return m
@@ -215,7 +214,7 @@ func (r *run) recovered(seconds []measure.Second) []result.Fault {
 		for _, s := range seconds {
 			c := s.By[r.driving()]
 			switch {
-			case int64(s.To) <= f.FromNS || !isMeasured(s.Phase):
+			case int64(s.To) <= f.FromNS || !result.Measured(s.Phase):
 			case c.Achieved == 0:
 				f.GapNS += int64(s.To - s.From)
 			case f.RecoveredNS < 0 && int64(s.From) >= f.ToNS && float64(c.Achieved) >= 0.9*float64(c.Offered):
@@ -224,14 +223,6 @@ func (r *run) recovered(seconds []measure.Second) []result.Fault {
 		}
 	}
 	return faults
-}
-
-func isMeasured(phase string) bool {
-	switch phase {
-	case "setup", "ramp", "warmup", "drain":
-		return false
-	}
-	return true
 }
 
 // derive computes what follows from the counts.
@@ -261,15 +252,19 @@ func (r *run) derive(got *result.Run, totals map[measure.Key]*measure.Totals) {
 }
 
 // status says whether the figures of the run count, and why not.
-func (r *run) status(got *result.Run, v ledger.Verdict, details *result.Details, totals map[measure.Key]*measure.Totals) (result.Status, []string) {
+func (r *run) status(got *result.Run, v ledger.Verdict, details *result.Details) (result.Status, []string) {
 	reasons := append(wrong(v), r.traffic.Broken()...)
 	if len(reasons) > 0 || !v.OK() {
 		return result.Invalid, reasons
 	}
-	if !got.Generator.Healthy {
-		return result.InvalidGenerator, []string{"The generator was not fit: " + got.Generator.Why + "."}
+	var why []string
+	if r.cell.Level.Mode == plan.OpenLoop && len(r.cell.Faults) == 0 {
+		why = carried(got, details)
 	}
-	if why := carried(got, details); r.cell.Level.Mode == plan.OpenLoop && len(why) > 0 && len(r.cell.Faults) == 0 {
+	switch {
+	case !got.Generator.Healthy:
+		return result.InvalidGenerator, append([]string{"The generator was not fit: " + got.Generator.Why + "."}, why...)
+	case len(why) > 0:
 		return result.Saturated, why
 	}
 	if why := drifting(details.Seconds, r.driving()); why != "" {
@@ -282,13 +277,14 @@ func (r *run) status(got *result.Run, v ledger.Verdict, details *result.Details,
 const (
 	minAchieved = 0.99
 	maxErrors   = 0.001
+	underWay    = 2 // operations may be when the time ends, however few there were
 )
 
 // carried says why a level was not carried; nothing: it was.
 func carried(got *result.Run, details *result.Details) (why []string) {
 	k := Driving(got.Config)
 	o := got.Operations[k.String()]
-	if float64(o.Achieved) < minAchieved*float64(o.Offered) {
+	if missing := o.Offered - o.Achieved; missing > underWay && float64(missing) > (1-minAchieved)*float64(o.Offered) {
 		why = append(why, fmt.Sprintf("Only %d of %d operations were done in time.", o.Achieved, o.Offered))
 	}
 	if share := errorShare(got); share > maxErrors {
@@ -322,7 +318,7 @@ func errorShare(got *result.Run) float64 {
 func growing(details *result.Details, got *result.Run) bool {
 	var at, backlog []float64
 	for _, s := range details.Seconds {
-		if !isMeasured(s.Phase) {
+		if !result.Measured(s.Phase) {
 			continue
 		}
 		for _, p := range details.Backlog {
@@ -340,7 +336,7 @@ func growing(details *result.Details, got *result.Run) bool {
 func drifting(seconds []measure.Second, k measure.Key) string {
 	var rates []float64
 	for _, s := range seconds {
-		if isMeasured(s.Phase) && s.To-s.From == time.Second {
+		if result.Measured(s.Phase) && s.To-s.From == time.Second {
 			rates = append(rates, float64(s.By[k].Achieved))
 		}
 	}

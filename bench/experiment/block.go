@@ -3,7 +3,9 @@ package experiment
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/marconi-mq/marconi/bench/plan"
@@ -36,7 +38,7 @@ func order(cells []plan.Cell, seed uint64, block int) []plan.Cell {
 // block runs every cell once.
 func (x *experimenter) block(ctx context.Context, number int, cells []plan.Cell) error {
 	cells = order(cells, x.plan.Seed, number)
-	if x.allDone(cells, number) {
+	if x.allDone(cells, number) || x.stopped(ctx) {
 		return nil
 	}
 	calibration := x.calibrate(ctx)
@@ -45,16 +47,19 @@ func (x *experimenter) block(ctx context.Context, number int, cells []plan.Cell)
 		if x.done(c.Path(), number) {
 			continue
 		}
-		if fresh := i == 0 && x.plan.Restart == plan.RestartBlock && number > 1 || x.plan.Restart == plan.RestartRun && len(x.runs) > 0; fresh {
-			if err := x.refresh(ctx, c); err != nil {
+		if x.stopped(ctx) {
+			return nil
+		}
+		if i == 0 && x.plan.Restart == plan.RestartBlock && number > 1 {
+			if err := x.refresh(ctx, slices.Collect(maps.Keys(x.instances))...); err != nil {
 				return err
 			}
 		}
-		if err := x.once(ctx, c, number, number, &calibration); err != nil {
+		if err := x.freshened(ctx, c); err != nil {
 			return err
 		}
-		if x.stopped(ctx) {
-			return nil
+		if err := x.once(ctx, c, number, number, &calibration); err != nil {
+			return err
 		}
 		x.cool(ctx, time.Duration(c.Time.Cooldown))
 	}
@@ -70,17 +75,22 @@ func (x *experimenter) allDone(cells []plan.Cell, repeat int) bool {
 	return true
 }
 
-// refresh gives targets a fresh process and an empty store: before a block all, before a run the one it needs.
-func (x *experimenter) refresh(ctx context.Context, next plan.Cell) error {
-	for name, i := range x.instances {
-		if x.plan.Restart == plan.RestartRun && name != next.Target.Name {
-			continue
-		}
-		if err := i.Reset(ctx); err != nil {
+// refresh gives targets a fresh process and an empty store.
+func (x *experimenter) refresh(ctx context.Context, targets ...string) error {
+	for _, name := range targets {
+		if err := x.instances[name].Reset(ctx); err != nil {
 			return fmt.Errorf("restart target %s: %w", name, err)
 		}
 	}
 	return nil
+}
+
+// freshened refreshes the target of a run, if the plan wants that before each.
+func (x *experimenter) freshened(ctx context.Context, c plan.Cell) error {
+	if x.plan.Restart != plan.RestartRun || len(x.runs) == 0 {
+		return nil
+	}
+	return x.refresh(ctx, c.Target.Name)
 }
 
 func (x *experimenter) cool(ctx context.Context, d time.Duration) {
@@ -101,10 +111,11 @@ func (x *experimenter) once(ctx context.Context, c plan.Cell, repeat, block int,
 	got, details, err := r.carryOut(ctx)
 	x.progress.ended(c)
 	if err != nil {
-		x.tell(Event{Kind: RunFailed, Cell: c.Path(), Repeat: repeat, Text: err.Error()})
+		x.tell(Event{Kind: RunFailed, Cell: c.Path(), Repeat: repeat, Text: brief(err)})
 		x.Log.Error("run failed", "cell", c.Path(), "repeat", repeat, "error", err)
 		if got == nil {
-			x.report.Absent = append(x.report.Absent, result.Absent{What: key(c.Path(), repeat), Because: err.Error()})
+			x.unmade = append(x.unmade, fmt.Errorf("%s: %w", key(c.Path(), repeat), err))
+			x.report.Absent = append(x.report.Absent, result.Absent{What: key(c.Path(), repeat), Because: brief(err)})
 			return x.restore(ctx, c)
 		}
 	}
@@ -123,13 +134,12 @@ func (x *experimenter) once(ctx context.Context, c plan.Cell, repeat, block int,
 
 // restore starts a target anew whose last run went wrong, so that the next one has a sound one.
 func (x *experimenter) restore(ctx context.Context, c plan.Cell) error {
-	if ctx.Err() != nil {
+	select {
+	case <-ctx.Done(): // no other run comes
 		return nil
+	default:
+		return x.refresh(ctx, c.Target.Name)
 	}
-	if err := x.instances[c.Target.Name].Reset(ctx); err != nil {
-		return fmt.Errorf("restart target %s: %w", c.Target.Name, err)
-	}
-	return nil
 }
 
 // seedOf is a run's own seed: that of the plan and of which repeat it is. All cells of a block share it, so that they are

@@ -41,7 +41,7 @@ func (x *experimenter) calibrate(ctx context.Context) result.Calibration {
 
 func calibration(ctx context.Context, length time.Duration) result.Calibration {
 	c := result.Calibration{HashPerS: hashRate(length / 10)}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return c
 	}
@@ -73,7 +73,11 @@ func echoTimes(ctx context.Context, url string, length time.Duration) *measure.H
 	client := &http.Client{Transport: transport, Timeout: time.Second}
 	go schedule.Pacer{Clock: clock, Sequence: s, Rate: calibrationRate, Out: due, Offered: func(time.Duration) {}}.Run(ctx)
 	for d := range due {
-		response, err := client.Get(url)
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+		if err != nil {
+			panic("experiment: " + err.Error()) // a bug: the URL is our own
+		}
+		response, err := client.Do(request)
 		if err != nil {
 			continue
 		}

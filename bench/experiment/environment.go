@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/marconi-mq/marconi/bench/measure"
 	"github.com/marconi-mq/marconi/bench/result"
@@ -15,6 +17,9 @@ import (
 
 // EnvironmentSchema is the form of environment.json.
 const EnvironmentSchema = "marconi-bench/environment/1.0"
+
+// versionWithin is how long a program may take to say its version.
+const versionWithin = 5 * time.Second
 
 // environment writes down what the experiment runs on.
 func (x *experimenter) environment() (err error) {
@@ -43,7 +48,9 @@ func Environment(version string) result.Environment {
 			}
 		}
 	}
-	if out, err := exec.Command("redis-server", "--version").Output(); err == nil {
+	limit, done := context.WithTimeout(context.Background(), versionWithin)
+	defer done()
+	if out, err := exec.CommandContext(limit, "redis-server", "--version").Output(); err == nil {
 		e.Backends["redis"] = strings.TrimSpace(string(out))
 	}
 	return e

@@ -46,10 +46,12 @@ type experimenter struct {
 	runs      []*result.Run
 	ran       map[string]bool // cells and repeats that are in the folder
 	blocks    []result.Calibration
+	unmade    []error // why runs left nothing, not even a part
 }
 
 // Run carries out the plan and gives what came of it. Backends that are absent are no error, nor are runs whose ledger was
-// violated: the outcome tells. ErrUnreachable of package target: a target that is not started here doesn't answer.
+// violated or whose target died: the outcome tells. ErrUnreachable of package target: one that is not started here doesn't
+// answer.
 //
 // When ctx ends, the run in hand is broken off; queues and processes are cleaned up, and what there is stands in the folder.
 func Run(ctx context.Context, p *plan.Plan, o Options) (*result.Experiment, []*result.Run, error) {
@@ -64,7 +66,7 @@ func Run(ctx context.Context, p *plan.Plan, o Options) (*result.Experiment, []*r
 		},
 	}
 	err := x.carryOut(ctx)
-	err = errors.Join(err, x.stopAll())
+	err = errors.Join(err, x.unmadeRuns(), x.stopAll())
 	x.report.Ended = time.Now().Round(0)
 	x.report.Partial = x.report.Partial || ctx.Err() != nil
 	x.report.Cells = summarize(x.runs)
@@ -78,6 +80,14 @@ func Run(ctx context.Context, p *plan.Plan, o Options) (*result.Experiment, []*r
 	}
 	x.tell(Event{Kind: Ended})
 	return x.report, x.runs, err
+}
+
+// unmadeRuns is the error of runs that left nothing: the first one's, since they mostly are all the same.
+func (x *experimenter) unmadeRuns() error {
+	if len(x.unmade) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d runs could not be made: %w", len(x.unmade), x.unmade[0])
 }
 
 // fatal reports whether an error leaves nothing to report on.
@@ -101,12 +111,12 @@ func (x *experimenter) carryOut(ctx context.Context) error {
 		return err
 	}
 	for block := 1; block <= blocks(cells); block++ {
-		if err := x.block(ctx, block, cells); err != nil || x.stopped(ctx) {
+		if err := x.block(ctx, block, cells); err != nil || x.report.Partial {
 			return err
 		}
 	}
 	for _, c := range sweeps {
-		if err := x.sweep(ctx, c); err != nil || x.stopped(ctx) {
+		if err := x.sweep(ctx, c); err != nil || x.report.Partial {
 			return err
 		}
 	}
@@ -138,7 +148,20 @@ func (x *experimenter) stopped(ctx context.Context) bool {
 	case <-x.Stop:
 	case <-ctx.Done():
 	default:
+		return x.late()
+	}
+	x.report.Partial = true
+	return true
+}
+
+// late reports whether the plan's time is over, and notes that something is left undone because of that.
+func (x *experimenter) late() bool {
+	limit := time.Duration(x.plan.MaxWall)
+	if limit == 0 || time.Since(x.report.Started) < limit {
 		return false
+	}
+	if !x.report.Partial {
+		x.report.Absent = append(x.report.Absent, result.Absent{What: "the rest", Because: fmt.Sprintf("the plan's max_wall of %v is over", limit)})
 	}
 	x.report.Partial = true
 	return true

@@ -45,6 +45,7 @@ func parse(t *testing.T, text string) *plan.Plan {
 }
 
 func TestAPlanIsCarriedOut(t *testing.T) {
+	t.Parallel()
 	p := parse(t, `plan: test
 targets:
   - {name: memory, start: {backend: memory}, api: [1, 1.1]}

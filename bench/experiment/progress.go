@@ -7,14 +7,15 @@ import (
 	"github.com/marconi-mq/marconi/bench/plan"
 )
 
-// progress tells how far an experiment is. A run is taken to last as long as its plan says and then as much longer, in
-// proportion, as those before it did.
+// progress tells how far an experiment is. A run is taken to last as long as its plan says and then as much longer as those
+// before it did on average: what comes on top, such as making queues and writing files, is about the same for short and long.
 type progress struct {
-	begun time.Time
+	elapsed func() time.Duration // since it began
 
 	mu          sync.Mutex // guards what follows
 	runs, total int
 	done, whole time.Duration // as planned
+	last        time.Duration // when the last run ended
 }
 
 // usualDrain is how long a drain is thought to take, if it may.
@@ -27,7 +28,8 @@ func planned(c plan.Cell) time.Duration {
 }
 
 func newProgress(p *plan.Plan, cells, sweeps []plan.Cell, ran func(cell string, repeat int) bool) *progress {
-	g := &progress{begun: time.Now()}
+	begun := time.Now()
+	g := &progress{elapsed: func() time.Duration { return time.Since(begun) }}
 	for _, c := range cells {
 		for repeat := 1; repeat <= c.Time.Repeats; repeat++ {
 			if !ran(c.Path(), repeat) {
@@ -56,6 +58,7 @@ func (g *progress) ended(c plan.Cell) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.runs++
+	g.last = g.elapsed()
 	g.done += planned(c)
 	g.total, g.whole = max(g.total, g.runs), max(g.whole, g.done)
 }
@@ -75,14 +78,14 @@ func (g *progress) forget(c plan.Cell, runs int) {
 func (g *progress) now() Progress {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	p := Progress{Runs: g.runs, Total: g.total, Elapsed: time.Since(g.begun)}
+	p := Progress{Runs: g.runs, Total: g.total, Elapsed: g.elapsed(), Left: g.whole - g.done}
 	if g.whole > 0 {
 		p.Share = float64(g.done) / float64(g.whole)
 	}
-	left := g.whole - g.done
-	if g.done > 0 {
-		left = time.Duration(float64(left) * float64(p.Elapsed) / float64(g.done))
+	if g.runs > 0 {
+		onTop := (g.last - g.done) / time.Duration(g.runs)
+		p.Left += onTop * time.Duration(g.total-g.runs)
 	}
-	p.Left = left
+	p.Left = max(p.Left-(p.Elapsed-g.last), 0) // the run at hand has begun
 	return p
 }

@@ -2,12 +2,14 @@ package experiment
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
 	"runtime/debug"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -37,6 +39,7 @@ type run struct {
 
 	mu     sync.Mutex // guards what follows
 	faults []result.Fault
+	failed error // of a fault that could not be done, or whose process did not come back
 	points []result.Point
 }
 
@@ -62,9 +65,18 @@ func (r *run) carryOut(ctx context.Context) (*result.Run, *result.Details, error
 	got, details := r.assess(started, sequence, drained)
 	if err != nil {
 		got.Partial = true
-		got.Status, got.Reasons = result.Invalid, append(got.Reasons, "The run broke off: "+err.Error()+".")
+		got.Status, got.Reasons = result.Invalid, append(got.Reasons, "The run broke off: "+brief(err)+".")
 	}
 	return got, details, err
+}
+
+// brief is an error in a line: of those of many queues, the first.
+func brief(err error) string {
+	first, rest, more := strings.Cut(err.Error(), "\n")
+	if !more {
+		return first
+	}
+	return fmt.Sprintf("%s, and %d more", first, strings.Count(rest, "\n")+1)
 }
 
 func (r *run) setUp() (err error) {
@@ -104,7 +116,8 @@ func (r *run) flow(ctx context.Context) (drained bool, err error) {
 		return false, err
 	}
 	r.watch.Read(ctx)
-	return r.traffic.Drain(ctx)
+	drained, err = r.traffic.Drain(ctx)
+	return drained, errors.Join(r.suffered(), err)
 }
 
 // cleanWithin is how long it may take to delete the queues, also when everything else has been broken off.
@@ -212,12 +225,11 @@ func Driving(c plan.Cell) measure.Key {
 func (r *run) suffer(ctx context.Context) {
 	faults := slices.Clone(r.cell.Faults)
 	slices.SortStableFunc(faults, func(a, b plan.Fault) int { return int(a.At - b.At) })
+	if len(faults) == 0 {
+		return
+	}
+	from := r.measuredFrom(ctx)
 	for _, f := range faults {
-		from, _ := r.traffic.Measured()
-		for from == 0 && ctx.Err() == nil { // not begun
-			r.clock.SleepUntil(ctx, r.clock.Now()+time.Millisecond)
-			from, _ = r.traffic.Measured()
-		}
 		r.clock.SleepUntil(ctx, from+time.Duration(f.At))
 		if ctx.Err() != nil {
 			return
@@ -225,13 +237,36 @@ func (r *run) suffer(ctx context.Context) {
 		begun := r.clock.Now()
 		pid, err := r.instance.Suffer(ctx, f)
 		if err != nil {
-			r.Log.Error("fault went wrong", "do", f.Do, "to", f.To, "error", err)
+			r.mu.Lock()
+			r.failed = fmt.Errorf("%s the %s: %w", f.Do, f.To, err)
+			r.mu.Unlock()
+			return
 		}
 		r.watch.Replace(f.To, pid)
 		r.mu.Lock()
 		r.faults = append(r.faults, result.Fault{Do: f.Do, To: f.To, FromNS: int64(begun), ToNS: int64(r.clock.Now())})
 		r.mu.Unlock()
 	}
+}
+
+// measuredFrom waits until it is known when the measured time begins, or the run is over.
+func (r *run) measuredFrom(ctx context.Context) time.Duration {
+	for ctx.Err() == nil {
+		for _, p := range r.recorder.Phases() {
+			if p.Measured {
+				return p.From
+			}
+		}
+		r.clock.SleepUntil(ctx, r.clock.Now()+time.Millisecond)
+	}
+	return 0
+}
+
+// suffered is the error of the faults.
+func (r *run) suffered() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.failed
 }
 
 // cores is how many cores the generator may use alone: none, if there are too few to part them from the server's.

@@ -1,7 +1,9 @@
 package experiment
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/marconi-mq/marconi/bench/measure"
@@ -24,6 +26,7 @@ func summarize(runs []*result.Run) []result.Summary {
 	for i, cell := range cells {
 		all[i] = summary(byCell[cell])
 	}
+	compareDepths(all)
 	return all
 }
 
@@ -123,7 +126,7 @@ func metrics(s *result.Summary, runs []*result.Run) {
 		"claim_p50_ns":      func(r *result.Run) *int64 { return r.Operations["worker/claim"].Response.P50NS },
 		"claim_p99_ns":      func(r *result.Run) *int64 { return r.Operations["worker/claim"].Response.P99NS },
 	} {
-		put(name, "ns", "", quantile(of))
+		put(name, "ns", says(name), quantile(of))
 	}
 	names := map[string]result.Figure{}
 	for _, r := range runs {
@@ -147,6 +150,18 @@ func metrics(s *result.Summary, runs []*result.Run) {
 			return 0, false
 		})
 	}
+}
+
+// says is what a metric is: from a name as response_p99_ns, a sentence.
+func says(metric string) string {
+	what, rank, _ := strings.Cut(strings.TrimSuffix(metric, "_ns"), "_p")
+	times := map[string]string{
+		"response": "response times of the driving operation", "service": "service times of the driving operation", "claim": "response times of claims",
+		"end_to_end": "times from a message's intended post to its delivery", "sojourn": "times from a message's intended post to its delete",
+		"round_trip": "times from an intended call to its answer", "last_seen": "times from a message's intended post until the last observer had it",
+		"to_auditor": "times from a message's intended post until an auditor had it",
+	}
+	return fmt.Sprintf("The p%s of the %s.", strings.ReplaceAll(rank, "_", "."), times[what])
 }
 
 func of(l *result.Latency) result.Latency {

@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -63,13 +64,21 @@ func (s *search) next() (rate float64, past, more bool) {
 	case math.IsInf(high, 1):
 		return 0, false, false // all were carried
 	case low > 0 && high-low > precision*high:
-		return math.Round((low + high) / 2), false, true
+		return between(low, high), false, true
 	case s.past < beyond-1 && len(s.coarse) > 0: // the one that was not carried is the first of them
 		s.past++
 		rate, s.coarse = s.coarse[0], s.coarse[1:]
 		return rate, true, true
 	}
 	return 0, false, false
+}
+
+// between is the middle, a whole number if there is one.
+func between(low, high float64) float64 {
+	if whole := math.Round((low + high) / 2); low < whole && whole < high {
+		return whole
+	}
+	return (low + high) / 2
 }
 
 func (s *search) told(rate float64, carried bool) { s.carried[rate] = carried }
@@ -88,7 +97,7 @@ func (x *experimenter) sweep(ctx context.Context, c plan.Cell) error {
 			return err
 		}
 		if len(runs) == 0 {
-			break
+			break // it was stopped, or could not be run
 		}
 		level := judge(runs, rate)
 		level.Beyond = past
@@ -100,7 +109,9 @@ func (x *experimenter) sweep(ctx context.Context, c plan.Cell) error {
 		x.tell(Event{Kind: Level, Cell: level.Cell, Level: &level})
 	}
 	x.progress.forget(c, max(expected, 0)*x.plan.Sweep.Repeats)
-	x.report.Sweeps = append(x.report.Sweeps, found.finish(x.plan.Seed))
+	if len(found.Levels) > 0 {
+		x.report.Sweeps = append(x.report.Sweeps, found.finish(x.plan.Seed))
+	}
 	return nil
 }
 
@@ -113,15 +124,20 @@ func expectedLevels(s *plan.Sweep) int {
 // level runs one level so often as the sweep says, and gives the runs, those that were in the folder already among them.
 func (x *experimenter) level(ctx context.Context, c plan.Cell) (runs []*result.Run, err error) {
 	for repeat := 1; repeat <= c.Time.Repeats; repeat++ {
-		if !x.done(c.Path(), repeat) {
-			if err := x.once(ctx, c, repeat, 0, nil); err != nil {
-				return nil, err
-			}
-			x.cool(ctx, time.Duration(c.Time.Cooldown))
+		if x.done(c.Path(), repeat) {
+			x.progress.forget(c, 1)
+			continue
 		}
 		if x.stopped(ctx) {
 			return nil, nil
 		}
+		if err := x.freshened(ctx, c); err != nil {
+			return nil, err
+		}
+		if err := x.once(ctx, c, repeat, 0, nil); err != nil {
+			return nil, err
+		}
+		x.cool(ctx, time.Duration(c.Time.Cooldown))
 	}
 	for _, r := range x.runs {
 		if r.Cell == c.Path() && !r.Partial {
@@ -180,8 +196,15 @@ func driven(r *result.Run) result.Operation { return r.Operations[Driving(r.Conf
 func carriedBy(runs []*result.Run) bool {
 	n := 0
 	for _, r := range runs {
-		if r.Status == result.Valid || r.Status == result.Drifting {
+		switch r.Status {
+		case result.Valid, result.Drifting:
 			n++
+		case result.InvalidGenerator:
+			// Its times say nothing about the server. But one that kept up with bursts of a late generator carries the rate,
+			// too: that is so if the generator is all there is to complain of.
+			if len(r.Reasons) == 1 {
+				n++
+			}
 		}
 	}
 	return 2*n > len(runs)
@@ -209,7 +232,7 @@ func (s *sweeping) add(l result.SweepLevel, runs []*result.Run) {
 
 // finish says where the point of saturation is, and the knee.
 func (s *sweeping) finish(seed uint64) result.Sweep {
-	slices.SortFunc(s.Levels, func(a, b result.SweepLevel) int { return int(math.Copysign(1, a.Rate-b.Rate)) })
+	slices.SortFunc(s.Levels, func(a, b result.SweepLevel) int { return cmp.Compare(a.Rate, b.Rate) })
 	highest := saturation(s.runs, func(runs []*result.Run) []*result.Run { return runs })
 	s.Open = !slices.ContainsFunc(s.Levels, func(l result.SweepLevel) bool { return !l.Carried })
 	s.Saturation = result.Figure{Value: highest, Unit: "1/s", Says: "The highest rate that was carried."}
@@ -282,7 +305,7 @@ func knee(levels []result.SweepLevel) *result.Figure {
 func secondsOf(seconds []measure.Second, k measure.Key) (r result.Rates) {
 	var rates []float64
 	for _, s := range seconds {
-		if isMeasured(s.Phase) && s.To-s.From >= time.Second/2 {
+		if result.Measured(s.Phase) && s.To-s.From >= time.Second/2 {
 			rates = append(rates, float64(s.By[k].Achieved)/(s.To-s.From).Seconds())
 		}
 	}

@@ -1,12 +1,15 @@
 package result
 
 import (
+	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -47,7 +50,9 @@ func Create(dir string, p *plan.Plan) (*Folder, error) {
 	switch before, err := f.effective(); {
 	case err == nil && string(before) != string(p.Effective()):
 		return nil, fmt.Errorf("results: %s is of another plan", dir)
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
+	case err == nil: // it goes on; the plan stays as it was written
+		return f, f.writeSchemas()
+	case !errors.Is(err, fs.ErrNotExist):
 		return nil, err
 	}
 	if err := f.writeSchemas(); err != nil {
@@ -88,46 +93,72 @@ func (f *Folder) Plan() (*plan.Plan, error) {
 
 // RunDir is where a run's files are.
 func (f *Folder) RunDir(cell string, repeat int) string {
-	return filepath.Join(f.Dir, filepath.FromSlash(cell), fmt.Sprintf("run-%d", repeat))
+	return filepath.Join(f.Dir, filepath.FromSlash(runPath(cell, repeat)))
 }
 
-// Runs are all runs that are there, in the order in which they began.
+// runPath is where a run's files are in the folder, with slashes.
+func runPath(cell string, repeat int) string { return path.Join(cell, fmt.Sprintf("run-%d", repeat)) }
+
+// Runs are all runs that are there, in the order in which they began. One that can't be read is an error that names its file.
 func (f *Folder) Runs() ([]*Run, error) {
 	var runs []*Run
-	err := filepath.WalkDir(f.Dir, func(name string, entry fs.DirEntry, err error) error {
+	folder := os.DirFS(f.Dir)
+	err := fs.WalkDir(folder, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || entry.Name() != runFile {
 			return err
 		}
-		r, err := readRun(name)
-		if err == nil {
-			runs = append(runs, r)
+		r, err := readRun(folder, name)
+		if err != nil {
+			return fmt.Errorf("%s: %w", filepath.Join(f.Dir, filepath.FromSlash(name)), err)
 		}
-		return err
+		runs = append(runs, r)
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("results: %w", err)
 	}
 	slices.SortFunc(runs, func(a, b *Run) int {
-		if c := a.Started.Compare(b.Started); c != 0 {
-			return c
-		}
-		return strings.Compare(a.Cell, b.Cell)
+		return cmp.Or(a.Started.Compare(b.Started), strings.Compare(a.Cell, b.Cell), cmp.Compare(a.Repeat, b.Repeat))
 	})
 	return runs, nil
 }
 
-func readRun(name string) (*Run, error) {
-	r := &Run{}
-	if err := readJSON(name, r); err != nil {
+// readRun reads a run, which lies where it says that it belongs: its path is trusted to find its other files.
+func readRun(folder fs.FS, name string) (*Run, error) {
+	text, err := fs.ReadFile(folder, name)
+	if err != nil {
 		return nil, err
 	}
-	if err := known(r.Schema, RunSchema); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+	r, err := decodeRun(text)
+	if err == nil && path.Dir(name) != runPath(r.Cell, r.Repeat) {
+		err = fmt.Errorf("it is run %d of %q and lies in the wrong place", r.Repeat, r.Cell)
+	}
+	return r, err
+}
+
+// decodeRun reads run.json. Of its histograms it makes sure that those can be read that are summed up over runs.
+func decodeRun(text []byte) (*Run, error) {
+	var form struct{ Schema string }
+	if err := json.Unmarshal(text, &form); err != nil {
+		return nil, err
+	}
+	if err := known(form.Schema, RunSchema); err != nil {
+		return nil, err
+	}
+	r := &Run{}
+	if err := json.Unmarshal(text, r); err != nil {
+		return nil, err
 	}
 	for operation, o := range r.Operations {
 		if err := o.Response.check(); err != nil {
-			return nil, fmt.Errorf("%s: %s: %w", name, operation, err)
+			return nil, fmt.Errorf("%s: %w", operation, err)
 		}
+	}
+	if err := r.EndToEnd.check(); err != nil {
+		return nil, fmt.Errorf("end to end: %w", err)
+	}
+	if err := r.Sojourn.check(); err != nil {
+		return nil, fmt.Errorf("sojourn: %w", err)
 	}
 	return r, nil
 }
@@ -146,11 +177,14 @@ func known(schema, ours string) error {
 
 // Experiment is the summary of the results.
 func (f *Folder) Experiment() (*Experiment, error) {
-	e := &Experiment{}
-	if err := readJSON(filepath.Join(f.Dir, experimentFile), e); err != nil {
+	e, name := &Experiment{}, filepath.Join(f.Dir, experimentFile)
+	if err := readJSON(name, e); err != nil {
 		return nil, err
 	}
-	return e, known(e.Schema, ExperimentSchema)
+	if err := known(e.Schema, ExperimentSchema); err != nil {
+		return nil, fmt.Errorf("results: %s: %w", name, err)
+	}
+	return e, nil
 }
 
 // Environment is what the runs ran on.
@@ -179,11 +213,11 @@ func (f *Folder) write(name string, text []byte) error {
 
 // writeWith puts a file into the folder that is written by somebody else. Until it is whole it has another name.
 func (f *Folder) writeWith(name string, write func(io.Writer) error) (err error) {
-	path := filepath.Join(f.Dir, filepath.FromSlash(name))
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	final := filepath.Join(f.Dir, filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(final), 0o755); err != nil {
 		return fmt.Errorf("results: %w", err)
 	}
-	temporary, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	temporary, err := os.CreateTemp(filepath.Dir(final), "."+filepath.Base(final)+"-*")
 	if err != nil {
 		return fmt.Errorf("results: %w", err)
 	}
@@ -193,14 +227,15 @@ func (f *Folder) writeWith(name string, write func(io.Writer) error) (err error)
 			err = fmt.Errorf("results: write %s: %w", name, err)
 		}
 	}()
-	if err := write(temporary); err != nil {
+	buffered := bufio.NewWriter(temporary)
+	if err := errors.Join(write(buffered), buffered.Flush()); err != nil {
 		_ = temporary.Close()
 		return err
 	}
 	if err := errors.Join(temporary.Chmod(0o644), temporary.Close()); err != nil {
 		return err
 	}
-	return os.Rename(temporary.Name(), path)
+	return os.Rename(temporary.Name(), final)
 }
 
 func (f *Folder) writeJSON(name string, v any) error {

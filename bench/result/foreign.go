@@ -3,7 +3,9 @@ package result
 import (
 	"fmt"
 	"io"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 	"time"
 )
@@ -47,8 +49,9 @@ func writeBench(w io.Writer, e *Experiment, runs []*Run) error {
 		if r.Status != Valid {
 			continue
 		}
-		for name, o := range r.Operations {
-			if o.Response.Count == 0 {
+		for _, name := range slices.Sorted(maps.Keys(r.Operations)) {
+			o := r.Operations[name]
+			if o.Response.Count == 0 || r.MeasuredNS <= 0 {
 				continue
 			}
 			line := fmt.Sprintf("Benchmark%s/op=%s %d %d ns/op", benchName(r.Cell), strings.ReplaceAll(name, "/", "."), o.Response.Count, o.Response.MeanNS)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -27,9 +28,13 @@ func (f *Folder) WriteEnvironment(e Environment) (hash string, err error) {
 	return hex.EncodeToString(sum[:8]), f.writeJSON(environmentFile, e)
 }
 
-// WriteRun writes down a run: run.json is the last of its files, so whoever finds that finds all.
+// WriteRun writes down a run: run.json is the last of its files, so whoever finds that finds all. What an earlier try of the
+// same run left is removed first.
 func (f *Folder) WriteRun(r *Run, d *Details) error {
-	at := path.Join(r.Cell, fmt.Sprintf("run-%d", r.Repeat))
+	if err := os.RemoveAll(f.RunDir(r.Cell, r.Repeat)); err != nil {
+		return fmt.Errorf("results: %w", err)
+	}
+	at := runPath(r.Cell, r.Repeat)
 	steps := []func() error{
 		func() error {
 			return f.writeWith(path.Join(at, "series.csv"), func(w io.Writer) error { return writeSeries(w, r, d) })
@@ -43,7 +48,9 @@ func (f *Folder) WriteRun(r *Run, d *Details) error {
 			return f.writeWith(path.Join(at, "violations.jsonl"), ledger.Verdict{Offenders: r.Ledger.Offenders}.WriteOffenders)
 		})
 	}
-	for name, h := range percentiles(d) {
+	histograms := percentiles(d)
+	for _, name := range slices.Sorted(maps.Keys(histograms)) {
+		h := histograms[name]
 		steps = append(steps, func() error { return f.writeWith(path.Join(at, name+".hgrm"), h.WriteHGRM) })
 	}
 	steps = append(steps, func() error { return f.writeJSON(path.Join(at, runFile), r) })
@@ -111,19 +118,24 @@ func sorted[V any](m map[measure.Key]V) []measure.Key {
 	return slices.SortedFunc(maps.Keys(m), func(a, b measure.Key) int { return cmp.Compare(a.String(), b.String()) })
 }
 
+// A table is a file over all runs.
+type table struct {
+	name  string
+	write func(io.Writer) error
+}
+
 // WriteExperiment writes down the summary, and the tables over all runs.
 func (f *Folder) WriteExperiment(e *Experiment, runs []*Run) error {
-	for name, write := range map[string]func(io.Writer) error{
-		"cells.csv":     func(w io.Writer) error { return writeCells(w, runs) },
-		"errors.csv":    func(w io.Writer) error { return writeErrors(w, runs) },
-		"results.bench": func(w io.Writer) error { return writeBench(w, e, runs) },
-	} {
-		if err := f.writeWith(name, write); err != nil {
-			return err
-		}
+	tables := []table{
+		{"cells.csv", func(w io.Writer) error { return writeCells(w, runs) }},
+		{"errors.csv", func(w io.Writer) error { return writeErrors(w, runs) }},
+		{"results.bench", func(w io.Writer) error { return writeBench(w, e, runs) }},
 	}
 	if len(e.Sweeps) > 0 {
-		if err := f.writeWith("autobench.tsv", func(w io.Writer) error { return writeAutobench(w, e.Sweeps) }); err != nil {
+		tables = append(tables, table{"autobench.tsv", func(w io.Writer) error { return writeAutobench(w, e.Sweeps) }})
+	}
+	for _, t := range tables {
+		if err := f.writeWith(t.name, t.write); err != nil {
 			return err
 		}
 	}

@@ -38,7 +38,7 @@ func (p *process) start() error {
 		return fmt.Errorf("start %s: %w", p.name, err)
 	}
 	defer out.Close()
-	cmd := exec.Command(p.line[0], p.line[1:]...)
+	cmd := exec.CommandContext(context.Background(), p.line[0], p.line[1:]...) // it is ended by its owner
 	cmd.Dir, cmd.Stdout, cmd.Stderr = filepath.Dir(p.log), out, out
 	cmd.Env = append(os.Environ(), p.env...)
 	cmd.SysProcAttr = attributes()

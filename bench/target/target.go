@@ -48,8 +48,9 @@ type Instance struct {
 
 	options Options
 	token   string
-	server  *process // nil: it was not started by us
-	backend *process // nil: there is none of its own
+	user    *url.Userinfo // that the URL names; nil: it names none
+	server  *process      // nil: it was not started by us
+	backend *process      // nil: there is none of its own
 	spec    backend
 	store   *store
 	data    string                 // the folder of the store
@@ -66,8 +67,11 @@ type Traits struct {
 // sound is what all laws hold for. Of a target that was not started, nothing less is assumed.
 var sound = Traits{FIFO: true, AllOrNone: true, Durable: true}
 
-// readyWithin is how long a target may take to answer for the first time.
-const readyWithin = 5 * time.Second
+// readyWithin is how long a target that is started may take to answer for the first time, reachedWithin one that is there.
+const (
+	readyWithin   = 5 * time.Second
+	reachedWithin = 4 * time.Second // so that it is told within five
+)
 
 // Start reaches a target, or starts it with an empty store. Stop gives it back.
 func Start(ctx context.Context, t plan.Target, o Options) (*Instance, error) {
@@ -77,11 +81,11 @@ func Start(ctx context.Context, t plan.Target, o Options) (*Instance, error) {
 	}
 	i := &Instance{Target: t, options: o, token: token, Traits: sound}
 	if t.Start == nil {
-		i.URL = t.URL
 		if err := o.allows(t.URL); err != nil {
 			return nil, err
 		}
-		return i, i.await(ctx)
+		i.URL, i.user = parted(t.URL)
+		return i, i.await(ctx, reachedWithin)
 	}
 	if err := i.start(ctx); err != nil {
 		return nil, errors.Join(err, i.Stop())
@@ -103,6 +107,25 @@ func (o Options) allows(text string) error {
 		return nil
 	}
 	return fmt.Errorf("%w: %s would be put under load; if it is yours, say --allow-remote %s", ErrRemote, host, host)
+}
+
+// parted takes the name and password out of a URL.
+func parted(text string) (string, *url.Userinfo) {
+	u, err := url.Parse(text)
+	if err != nil || u.User == nil {
+		return text, nil
+	}
+	user := u.User
+	u.User = nil
+	return u.String(), user
+}
+
+// authorize adds the name and password to a request.
+func (i *Instance) authorize(request *http.Request) {
+	if i.user != nil {
+		password, _ := i.user.Password()
+		request.SetBasicAuth(i.user.Username(), password)
+	}
 }
 
 // redact takes a password out of a URL.
@@ -183,7 +206,7 @@ func (i *Instance) startServer(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	return i.await(ctx)
+	return i.await(ctx, readyWithin)
 }
 
 // environ are the plan's options of the server, as its environment knows them: [group] name is MARCONI_GROUP__NAME.
@@ -202,8 +225,8 @@ func (i *Instance) environ() (all []string) {
 func (i *Instance) log(name string) string { return filepath.Join(i.data, name+".log") }
 
 // await waits for an answer to a ping in some version of the API.
-func (i *Instance) await(ctx context.Context) error {
-	limit, done := context.WithTimeout(ctx, readyWithin)
+func (i *Instance) await(ctx context.Context, within time.Duration) error {
+	limit, done := context.WithTimeout(ctx, within)
 	defer done()
 	for {
 		err := i.answers(limit)
@@ -225,6 +248,7 @@ func (i *Instance) answers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	i.authorize(request)
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return err
@@ -260,6 +284,12 @@ func (c *Connections) Client(config client.Config) (*client.Client, error) {
 	config.Transport, config.Version = c.transport, c.version
 	if token := c.instance.token; token != "" {
 		config.Token = func(context.Context) (string, error) { return token, nil }
+	}
+	if c.instance.user != nil {
+		config.Prepare = func(request *http.Request) error {
+			c.instance.authorize(request)
+			return nil
+		}
 	}
 	return client.New(c.instance.URL, config)
 }

@@ -5,9 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -190,6 +194,30 @@ func TestATargetThatDoesNotAnswerIsSaidSoSoon(t *testing.T) {
 	}
 	if err != nil && strings.Contains(err.Error(), "secret") {
 		t.Errorf("the error tells the password: %v", err)
+	}
+}
+
+// A name and password in a URL go into every request's header, and a token into its own.
+func TestCredentialsAreSent(t *testing.T) {
+	var mu sync.Mutex
+	var heard []string
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		user, password, _ := r.BasicAuth()
+		mu.Lock()
+		defer mu.Unlock()
+		heard = append(heard, r.URL.Path+" "+user+" "+password+" "+r.Header.Get("X-Auth-Token"))
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	defer s.Close()
+	i, err := Start(t.Context(), plan.Target{URL: strings.Replace(s.URL, "//", "//me:pass%20word@", 1), Auth: plan.Auth{Token: "token"}}, Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := jobs(t, i, "1.1").Delete(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"/ me pass word ", "/v1.1/queues/jobs me pass word token"}; !slices.Equal(heard, want) {
+		t.Errorf("the server heard %q, want %q", heard, want)
 	}
 }
 
