@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"strings"
 
@@ -49,6 +50,9 @@ func Run(ctx context.Context, p Process) int {
 	if len(p.Args) > 0 && p.Args[0] == serverCommand {
 		return p.Server(ctx, p.Args[1:])
 	}
+	// One more than there are cores, so that a pacer that wakes need not wait until a goroutine makes room: the kernel lets its
+	// thread run first.
+	runtime.GOMAXPROCS(runtime.NumCPU() + 1)
 	c := root(p)
 	c.SetArgs(p.Args)
 	c.SetOut(p.Stdout)

@@ -172,7 +172,7 @@ func (r *run) resources(got *result.Run, details *result.Details, from, to time.
 func (r *run) generator(got *result.Run, totals map[measure.Key]*measure.Totals, from, to time.Duration) result.Generator {
 	driving := totals[r.driving()]
 	if driving == nil {
-		return result.Generator{Cores: runtime.GOMAXPROCS(0), Healthy: true}
+		return result.Generator{Cores: runtime.NumCPU(), Healthy: true}
 	}
 	h := measure.Health{
 		PacerLag: driving.PacerLag, Response: driving.Response, Cores: cores(), Measured: to - from,
@@ -187,7 +187,7 @@ func (r *run) generator(got *result.Run, totals map[measure.Key]*measure.Totals,
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
 	return result.Generator{
-		CPUSeconds: h.CPU, Cores: runtime.GOMAXPROCS(0), GCPauseMaxNS: longestPause(&memory), PacerLag: result.LatencyOf(driving.PacerLag),
+		CPUSeconds: h.CPU, Cores: runtime.NumCPU(), GCPauseMaxNS: longestPause(&memory), PacerLag: result.LatencyOf(driving.PacerLag),
 		Healthy: fit, Why: why,
 	}
 }

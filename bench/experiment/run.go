@@ -274,7 +274,7 @@ func cores() float64 {
 	if runtime.NumCPU() < 3 {
 		return 0
 	}
-	return float64(runtime.GOMAXPROCS(0))
+	return float64(runtime.NumCPU())
 }
 
 // wrong gives a sentence for each fault of a verdict's.

@@ -11,8 +11,11 @@ import (
 // longestNap bounds how long a thread sleeps that a context may want to wake.
 const longestNap = 50 * time.Millisecond
 
-// threadSleeper locks the goroutine to its thread, which then sleeps by the kernel's clock. It has to be called, as done has,
-// on the goroutine that sleeps.
+// urgency is the nice value of a pacer's thread, where the system lets it be raised.
+const urgency = -10
+
+// threadSleeper locks the goroutine to its thread, which then sleeps by the kernel's clock and wakes before others that could
+// run. It has to be called, as done has, on the goroutine that sleeps.
 func threadSleeper(c Real) (sleep func(context.Context, time.Duration), done func()) {
 	var begun unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &begun); err != nil {
@@ -30,5 +33,10 @@ func threadSleeper(c Real) (sleep func(context.Context, time.Duration), done fun
 			_ = unix.ClockNanosleep(unix.CLOCK_MONOTONIC, unix.TIMER_ABSTIME, &wake, nil) // EINTR: the loop looks again
 		}
 	}
-	return sleep, runtime.UnlockOSThread
+	thread := unix.Gettid()
+	_ = unix.Setpriority(unix.PRIO_PROCESS, thread, urgency) // only root may: others are a little later
+	return sleep, func() {
+		_ = unix.Setpriority(unix.PRIO_PROCESS, thread, 0)
+		runtime.UnlockOSThread()
+	}
 }
