@@ -40,7 +40,16 @@ func contents(t *testing.T, name string) string {
 	return string(text)
 }
 
+// tooSlow skips what takes minutes under the race detector. The same code runs under it in the tests of single parts.
+func tooSlow(t *testing.T) {
+	t.Helper()
+	if raced {
+		t.Skip("takes minutes under the race detector; make depth runs it without")
+	}
+}
+
 func TestReport(t *testing.T) {
+	tooSlow(t)
 	dir := madeUp(t, parse(t, everything))
 	page := written(t, dir)
 	t.Run("loads nothing", func(t *testing.T) { loadsNothing(t, page) })
@@ -55,6 +64,7 @@ func TestReport(t *testing.T) {
 }
 
 func TestReportOfServers(t *testing.T) {
+	tooSlow(t)
 	dir := realResults(t)
 	page := written(t, dir)
 	loadsNothing(t, page)
