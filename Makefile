@@ -32,9 +32,9 @@ fuzz: ## each fuzz target for FUZZTIME
 	@scripts/fuzz $(FUZZTIME)
 
 .PHONY: depth
-depth: ## without the race detector, which hides costs and takes long: deep queues and mass endings, up to 100 000 messages; the report
+depth: ## without the race detector, which hides costs and takes long: deep queues and mass endings, up to 100 000 messages; reports, sweeps
 	$(GO) test -v -count=1 -timeout 5m -run '^(TestDepth|TestMass)$$' ./faults
-	$(GO) test -count=1 -timeout 5m ./bench/report
+	$(GO) test -count=1 -timeout 8m -p 1 ./bench/report ./bench/experiment
 
 .PHONY: soak
 soak: ## the tests of faults in full: kills, full disks, floods, depth, on a machine that does nothing else

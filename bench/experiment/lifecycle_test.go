@@ -42,6 +42,14 @@ func attempts(t *testing.T, try func() (problem string)) {
 	t.Error(problem)
 }
 
+// needsTime skips what measures how fast something is, under the race detector and whatever else is tested beside it.
+func needsTime(t *testing.T) {
+	t.Helper()
+	if raced {
+		t.Skip("measures how fast something is; make depth runs it without the race detector")
+	}
+}
+
 // carry carries a plan out and fails the test if that is an error.
 func carry(t *testing.T, p *plan.Plan, o Options) (*result.Experiment, []*result.Run) {
 	t.Helper()
@@ -396,6 +404,7 @@ sweep: {low: %d, high: %d, factor: 2, duration: %s, repeats: 1}
 
 // A sweep finds the limit of a server, and goes beyond it.
 func TestASweepFindsTheLimit(t *testing.T) {
+	needsTime(t)
 	capacity, length := 400, 800*time.Millisecond
 	if os.Getenv("MARCONI_TEST_SOAK") == "1" {
 		capacity, length = 1000, 2*time.Second
@@ -528,6 +537,7 @@ func TestAFaultThatCanNotBeDoneIsNoRun(t *testing.T) {
 
 // The end is where it was expected after a quarter of the plan, within a fifth.
 func TestTheEndIsWhereItWasExpected(t *testing.T) {
+	needsTime(t)
 	attempts(t, func() string {
 		p := parse(t, strings.Replace(strings.Replace(three, "repeats: 3", "repeats: 6", 1), "duration: 300ms", "duration: 200ms", 1))
 		o := options(t, p)
