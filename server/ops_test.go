@@ -85,7 +85,7 @@ func TestOperatorsConnectionsAreBounded(t *testing.T) {
 		if err != nil {
 			return false
 		}
-		return res.Body.Close() == nil && res.StatusCode == 200
+		return res.Body.Close() == nil && res.StatusCode == http.StatusOK
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/marconi-mq/marconi/bench/measure"
@@ -109,7 +110,8 @@ func (p *peer) answer(ctx context.Context, call ledger.Body) {
 	p.posts++
 	body := post.Body(0)
 	text := fmt.Appendf(nil, answerForm, call.Producer, call.Number, int64(call.Intended))
-	body.Filler = append(text, bytes.Repeat([]byte{'x'}, max(size-len(call.Append(nil))+len(call.Filler)-len(text), 0))...)
+	padding := max(size-len(call.Append(nil))+len(call.Filler)-len(text), 0)
+	body.Filler = slices.Concat(text, bytes.Repeat([]byte{'x'}, padding))
 	message := client.NewMessage{TTL: ttl, Body: body.Append(nil)}
 	var ids []client.MessageID
 	a := p.call(ctx, "post", at, func(ctx context.Context, a *answer) (err error) {

@@ -4,31 +4,31 @@ import (
 	"context"
 	"errors"
 	"testing"
-	"testing/synctest"
 	"time"
 )
 
 func TestShuttingWaitsForThoseInside(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var d Door
-		if err := d.Enter(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		begun := time.Now()
-		go func() {
-			time.Sleep(time.Second)
-			d.Leave()
-		}()
-		if !d.Shut() || time.Since(begun) < time.Second {
-			t.Errorf("shut after %v, with somebody inside", time.Since(begun))
-		}
-		if err := d.Enter(t.Context()); !errors.Is(err, ErrShut) {
-			t.Errorf("behind a shut door: %v", err)
-		}
-		if d.Shut() {
-			t.Error("shut twice")
-		}
-	})
+	var d Door
+	if err := d.Enter(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	shut := make(chan bool)
+	go func() { shut <- d.Shut() }()
+	select {
+	case <-shut:
+		t.Fatal("shut, with somebody inside")
+	case <-time.After(20 * time.Millisecond):
+	}
+	d.Leave()
+	if !<-shut {
+		t.Error("it was not open")
+	}
+	if err := d.Enter(t.Context()); !errors.Is(err, ErrShut) {
+		t.Errorf("behind a shut door: %v", err)
+	}
+	if d.Shut() {
+		t.Error("shut twice")
+	}
 }
 
 func TestWhoHasGoneIsNotLetIn(t *testing.T) {

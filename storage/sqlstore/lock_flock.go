@@ -14,7 +14,7 @@ func links(info os.FileInfo) uint64 {
 	if !is {
 		return 1
 	}
-	return uint64(stat.Nlink)
+	return uint64(stat.Nlink) //nolint:unconvert // its type is another on other systems
 }
 
 // openLocked opens a file that nobody else has open by this function, or gives errLocked.
