@@ -282,7 +282,7 @@ const (
 
 // carried says why a level was not carried; nothing: it was.
 func carried(got *result.Run, details *result.Details) (why []string) {
-	k := Driving(got.Config)
+	k := result.Driving(got.Config)
 	o := got.Operations[k.String()]
 	if missing := o.Offered - o.Achieved; missing > underWay && float64(missing) > (1-minAchieved)*float64(o.Offered) {
 		why = append(why, fmt.Sprintf("Only %d of %d operations were done in time.", o.Achieved, o.Offered))

@@ -208,18 +208,7 @@ func (r *run) usage() map[string]Usage {
 }
 
 // driving is the key of the operation that the rate drives.
-func (r *run) driving() measure.Key { return Driving(r.cell) }
-
-// Driving is the key of the operation that a cell's rate drives.
-func Driving(c plan.Cell) measure.Key {
-	switch c.Workload.Describe().Drives {
-	case plan.Workers:
-		return measure.Key{Flow: "worker", Operation: "claim.empty"}
-	case plan.Callers:
-		return measure.Key{Flow: "caller", Operation: "post"}
-	}
-	return measure.Key{Flow: "producer", Operation: "post"}
-}
+func (r *run) driving() measure.Key { return result.Driving(r.cell) }
 
 // suffer does the plan's faults at their times, which count from the end of the warm-up.
 func (r *run) suffer(ctx context.Context) {

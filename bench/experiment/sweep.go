@@ -191,7 +191,7 @@ func judge(runs []*result.Run, rate float64) result.SweepLevel {
 }
 
 // driven is what became of the operation that the rate drives.
-func driven(r *result.Run) result.Operation { return r.Operations[Driving(r.Config).String()] }
+func driven(r *result.Run) result.Operation { return r.Operations[result.Driving(r.Config).String()] }
 
 func carriedBy(runs []*result.Run) bool {
 	n := 0

@@ -49,7 +49,7 @@ const (
 
 // readCourse reads the series of a cell's runs. A run without one is left out.
 func readCourse(folder *result.Folder, c *cell) (*course, error) {
-	all, key := []*course{}, driving(c.Config).String()
+	all, key := []*course{}, result.Driving(c.Config).String()
 	for _, r := range c.runs {
 		if c.counts() && r.Status == result.Invalid {
 			continue

@@ -48,7 +48,7 @@ func readHeat(folder *result.Folder, c *cell) (*heatMap, error) {
 		if c.counts() && r.Status == result.Invalid {
 			continue
 		}
-		err := h.read(filepath.Join(folder.RunDir(r.Cell, r.Repeat), "run.hlog"), driving(c.Config).String())
+		err := h.read(filepath.Join(folder.RunDir(r.Cell, r.Repeat), "run.hlog"), result.Driving(c.Config).String())
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/marconi-mq/marconi/bench/measure"
 	"github.com/marconi-mq/marconi/bench/plan"
 	"github.com/marconi-mq/marconi/bench/result"
 )
@@ -155,19 +154,8 @@ func each(n int, do func(int)) {
 	all.Wait()
 }
 
-// driving is the operation that the rate of a cell counts.
-func driving(c plan.Cell) measure.Key {
-	switch c.Workload.Describe().Drives {
-	case plan.Workers:
-		return measure.Key{Flow: "worker", Operation: "claim.empty"}
-	case plan.Callers:
-		return measure.Key{Flow: "caller", Operation: "post"}
-	}
-	return measure.Key{Flow: "producer", Operation: "post"}
-}
-
 // response is the distribution of the response times of the driving operation.
-func (c *cell) response() result.Latency { return c.Operations[driving(c.Config).String()] }
+func (c *cell) response() result.Latency { return c.Operations[result.Driving(c.Config).String()] }
 
 // counts reports whether the figures of a cell may stand beside those of others: drifting ones are named, not hidden.
 func (c *cell) counts() bool {

@@ -195,7 +195,7 @@ func healthRow(name string, runs []*result.Run) []field {
 	var pause int64
 	fit := field{text: "yes", class: "good"}
 	for _, r := range runs {
-		o := r.Operations[driving(r.Config).String()]
+		o := r.Operations[result.Driving(r.Config).String()]
 		lag, queue = worse(lag, r.Generator.PacerLag.P99NS), worse(queue, o.QueueLag.P99NS)
 		sent, offered = sent+float64(o.Sent), offered+float64(o.Offered)
 		if r.MeasuredNS > 0 {

@@ -190,3 +190,14 @@ type Calibration struct {
 	HashPerS  float64 `json:"hash_per_s"`
 	Marked    bool    `json:"marked"` // beyond 3 MAD of the others, also when repeated
 }
+
+// Driving is the key of the operation that a cell's rate drives.
+func Driving(c plan.Cell) measure.Key {
+	switch c.Workload.Describe().Drives {
+	case plan.Workers:
+		return measure.Key{Flow: "worker", Operation: "claim.empty"}
+	case plan.Callers:
+		return measure.Key{Flow: "caller", Operation: "post"}
+	}
+	return measure.Key{Flow: "producer", Operation: "post"}
+}

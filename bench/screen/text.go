@@ -59,7 +59,7 @@ func rates(t *experiment.Tick) string {
 
 // outcome is a run in a few words.
 func outcome(r *result.Run) string {
-	o := r.Operations[experiment.Driving(r.Config).String()]
+	o := r.Operations[result.Driving(r.Config).String()]
 	rate := float64(o.Achieved) / time.Duration(r.MeasuredNS).Seconds()
 	text := fmt.Sprintf("%s/s, response p50 %s p99 %s, ledger %s", thousands(rate), maybe(o.Response.P50NS), maybe(o.Response.P99NS), verdict(r.Ledger))
 	if r.Status != result.Valid {
