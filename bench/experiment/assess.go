@@ -37,6 +37,7 @@ func (r *run) assess(started time.Time, sequence string, drained bool) (*result.
 		got.Operations[k.String()] = operation(t)
 	}
 	r.latencies(got, details, totals, from, to)
+	got.Redelivery = redeliveryOf(verdict.Redelivered)
 	r.resources(got, details, from, to)
 	got.Generator = r.generator(got, totals, from, to)
 	got.Faults = r.recovered(details.Seconds)
@@ -114,6 +115,13 @@ func ledgerOf(v ledger.Verdict) result.Ledger {
 	return l
 }
 
+func redeliveryOf(r ledger.Redelivery) *result.Latency {
+	if r.Count == 0 {
+		return nil
+	}
+	return &result.Latency{Count: r.Count, MeanNS: int64(r.Mean()), MaxNS: int64(r.Max)}
+}
+
 // latencies are those of messages, from the ledger and from those who timed each delivery.
 func (r *run) latencies(got *result.Run, details *result.Details, totals map[measure.Key]*measure.Totals, from, to time.Duration) {
 	first, sojourn := measure.NewHistogram(), measure.NewHistogram()
@@ -137,9 +145,6 @@ func (r *run) latencies(got *result.Run, details *result.Details, totals map[mea
 	got.LastSeen = r.extra(details, "until_last_observer", totals[measure.Key{Flow: "observer", Operation: flow.LastDelivery}])
 	got.RoundTrip = r.extra(details, "round_trip", totals[measure.Key{Flow: "caller", Operation: flow.RoundTrip}])
 	got.ToAuditor = r.extra(details, "to_auditor", totals[measure.Key{Flow: "auditor", Operation: flow.Delivery}])
-	if redelivered := r.book.Verdict().Redelivered; redelivered.Count > 0 {
-		got.Redelivery = &result.Latency{Count: redelivered.Count, MeanNS: int64(redelivered.Mean()), MaxNS: int64(redelivered.Max)}
-	}
 }
 
 func (r *run) extra(details *result.Details, name string, t *measure.Totals) *result.Latency {
