@@ -307,6 +307,33 @@ func TestNotMissedBeforeItsAnswer(t *testing.T) {
 	wantFaults(t, d.l.Verdict(), faults{})
 }
 
+// A message whose post overlaps that of the next one shown may stand behind that, but not behind one that was sent later.
+func TestMissedBehindAnOverlappingPost(t *testing.T) {
+	for name, test := range map[string]struct {
+		shown bool // after all
+		fault bool
+	}{"for good": {fault: true}, "for now": {shown: true}} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(ledger.Options{})
+			a, b := d.sending(1, 1), d.sending(1, 2)
+			b.Confirmed(ids(b), seconds(3))
+			a.Confirmed(ids(a), seconds(4))
+			o := d.l.Observer(d.q, ledger.Observing{})
+			o.Page(at(5, 6), showAll(b))
+			if test.shown {
+				o.Page(at(7, 8), showAll(a))
+			}
+			wantFaults(t, d.l.Verdict(), faults{})
+			o.Page(at(11, 12), showAll(d.post(1, 9)))
+			want := faults{}
+			if test.fault {
+				want[ledger.Missed] = 1
+			}
+			wantFaults(t, d.l.Verdict(), want)
+		})
+	}
+}
+
 func TestTorn(t *testing.T) {
 	page := func(d *desk, what ...ledger.Seen) *ledger.Observer {
 		o := d.l.Observer(d.q, ledger.Observing{Claimed: true})

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -15,7 +16,8 @@ type Observer struct {
 
 	mu    sync.Mutex // guards what follows
 	seen  map[uint32]numbers
-	last  map[uint32]uint32 // the highest number, by producer
+	last  map[uint32]uint32   // the highest number, by producer
+	open  map[uint32][]uint32 // numbers that are missing but may yet come, since their posts overlapped, by producer
 	batch openBatch
 }
 
@@ -48,7 +50,7 @@ func (s numbers) with(n uint32) numbers {
 
 // Observer adds an observer of the queue.
 func (l *Ledger) Observer(q *Queue, o Observing) *Observer {
-	return &Observer{l: l, queue: q, options: o, how: "list", seen: map[uint32]numbers{}, last: map[uint32]uint32{}}
+	return &Observer{l: l, queue: q, options: o, how: "list", seen: map[uint32]numbers{}, last: map[uint32]uint32{}, open: map[uint32][]uint32{}}
 }
 
 // Page enters the messages of a page, in its order.
@@ -108,6 +110,10 @@ func (o *Observer) closeBatch(s showing) {
 func (o *Observer) follow(s showing, v view) {
 	last, found := o.last[v.at.producer]
 	if found && v.at.number < last {
+		open := o.open[v.at.producer]
+		if i := slices.Index(open, v.at.number); i >= 0 {
+			o.open[v.at.producer] = slices.Delete(open, i, i+1)
+		}
 		o.behind(s, v, last)
 		return
 	}
@@ -128,28 +134,50 @@ func (o *Observer) behind(s showing, v view, last uint32) {
 	}
 }
 
-// passBy suspects the messages between the last one of the producer and this one, as far as they have to stand before it.
-// Those of a post that was shown in part are suspected of worse already.
+// passBy suspects the messages between the last one of the producer and this one, as far as they have to stand before it, and
+// those further back of which that was not certain till now. Those of a post that was shown in part are suspected of worse
+// already.
 func (o *Observer) passBy(s showing, v view, last uint32, found bool) {
+	producer := v.at.producer
 	before := uint32(0) // messages with lower numbers have to stand before this one
 	for n, r := v.at.number, v.record; ; {
 		if first := n - uint32(r.index); r.flags.has(after) && before == 0 {
 			before = first
 		}
 		if r.previous == 0 {
-			return
+			break
 		}
 		n -= r.previous
 		if found && n <= last {
-			return
+			break
 		}
-		at := ref{v.at.producer, n}
+		at := ref{producer, n}
 		r = o.l.peek(at)
 		if n < before {
-			e := s.evidence("shown, and so passed by it")
-			o.l.suspect(at, suspicion{class: Missed, call: s.call, claimed: o.options.Claimed, evidence: []Evidence{e}})
+			o.missed(s, at)
+		} else if o.mayCome(s, at) {
+			o.open[producer] = append(o.open[producer], n)
 		}
 	}
+	o.open[producer] = slices.DeleteFunc(o.open[producer], func(n uint32) bool {
+		if n < before && !o.seen[producer].has(n) {
+			o.missed(s, ref{producer, n})
+		}
+		return n < before
+	})
+}
+
+func (o *Observer) missed(s showing, at ref) {
+	e := s.evidence("shown, and so passed by it")
+	o.l.suspect(at, suspicion{class: Missed, call: s.call, claimed: o.options.Claimed, evidence: []Evidence{e}})
+}
+
+// mayCome reports whether a message that wasn't shown yet, though a later one was, has still to be.
+func (o *Observer) mayCome(s showing, at ref) (may bool) {
+	o.l.with(at, func(c *chunk, slot int, _ *record) {
+		may = !o.l.explained(c, slot, suspicion{class: Missed, call: s.call, claimed: o.options.Claimed})
+	})
+	return may
 }
 
 // A Drain is the listing of all that is left in a queue, at the end: with what is claimed, and whoever posted it. It is begun

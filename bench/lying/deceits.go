@@ -54,6 +54,6 @@ func Deceits() []Deceit {
 		{Lie: ClaimTwice, Class: ledger.Overlapped, Every: 5, Most: 10, Workload: Work, Rate: 200, Length: time.Second},
 		{Lie: HandTwice, Class: ledger.Duplicated, Every: 20, Most: 10, Workload: Work, Rate: 200, Length: time.Second},
 		{Lie: Revive, Class: ledger.Resurrected, Every: 20, Workload: Work, Rate: 200, Length: time.Second},
-		{Lie: SkipClaimed, Class: ledger.Missed, Most: 5, Workload: Watched, Rate: 10, Length: 4500 * time.Millisecond},
+		{Lie: SkipClaimed, Class: ledger.Missed, Most: 5, Workload: Watched, Rate: 5, Length: 6 * time.Second},
 	}
 }

@@ -33,7 +33,7 @@ const captiveFor = time.Second
 
 // aside is how much younger the client's next message is at least that proves the skip: its post was sent when the skipped
 // one's had long been answered, and so stands behind it for certain.
-const aside = 60 * time.Millisecond
+const aside = 150 * time.Millisecond
 
 // Claim claims, and holds the answer back if this is the claim to lie about.
 func (s *skipper) Claim(ctx context.Context, q marconi.QueueRef, r marconi.ClaimRequest) (marconi.Claimed, error) {
