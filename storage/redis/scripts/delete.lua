@@ -43,7 +43,7 @@ end
 
 local held, holders = {}, {}
 for i, seq in ipairs(seqs) do
-	local code = refusal(i)
+	local code = (single or n > 0) and refusal(i) -- else nothing is refused
 	if code then
 		return { now, code }
 	end
@@ -66,9 +66,12 @@ if #held > 0 then
 	call('HDEL', K, unpack(held))
 end
 -- A claim that has nothing left need not wait for its end.
+local wanted = table.concat(seqs, ',')
 for id, gone in pairs(holders) do
 	local packed = call('HGET', C, id)
-	if packed then
+	if packed and sub(packed, 17) == wanted then
+		dropClaim(id) -- the most common case: a claim is deleted as it was given
+	elseif packed then
 		local all, ends, ttl, updated = claimOf(packed)
 		local rest = {}
 		for _, seq in ipairs(all) do
