@@ -130,6 +130,10 @@ func (r *killRun) checkClaims() {
 	for _, o := range got.Broken[:min(len(got.Broken), 5)] {
 		r.t.Errorf("no order of claims explains %v", o)
 	}
+	shown := linear.CheckOrder(r.l.History(), linear.Options{})
+	for _, o := range shown.Broken[:min(len(shown.Broken), 5)] {
+		r.t.Errorf("no order of posts explains %v", o)
+	}
 	if n := len(got.Undecided); n > 0 {
 		r.t.Errorf("of %d messages it can't be told whether there is an order, such as %v", n, got.Undecided[0])
 	}

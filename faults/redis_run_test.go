@@ -118,6 +118,10 @@ func (r *redisRun) wantKept(v ledger.Verdict) {
 	for _, o := range got.Broken[:min(len(got.Broken), 5)] {
 		r.t.Errorf("no order of claims explains %v", o)
 	}
+	shown := linear.CheckOrder(r.l.History(), linear.Options{})
+	for _, o := range shown.Broken[:min(len(shown.Broken), 5)] {
+		r.t.Errorf("no order of posts explains %v", o)
+	}
 }
 
 // A redisDoor is a transport to which 503 is no answer: what was asked for may have been done.

@@ -32,6 +32,7 @@ type Operation struct {
 	Post    string        // of a message posted: what all of the same post have in common; "" if they need not be all or none, at the end of the queue
 	ID      string        // that the message was given, or shown under; "" where that says nothing
 	Claim   string        // the claim that was made, or named; ""
+	Reader  string        // of a message shown: the listing that did, whose shows stand in the history in its order; "" where that says nothing
 	TTL     time.Duration // of a message posted, a claim, or its update
 	Outcome Outcome
 	Call    // Answered is the largest time if there was no answer

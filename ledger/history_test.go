@@ -20,6 +20,9 @@ func TestHistoryOfSoundStoreHasAnOrder(t *testing.T) {
 		if n := v.Posted; int64(got.Messages) != n {
 			t.Fatalf("CheckClaims looked at %d messages of %d", got.Messages, n)
 		}
+		if got := linear.CheckOrder(w.l.History(), linear.Options{}); !got.OK() || len(got.Undecided) > 0 {
+			t.Fatalf("CheckOrder of a sound store's history = %v", got)
+		}
 	})
 }
 
@@ -53,6 +56,31 @@ func TestHistoryOfLiesHasNoOrder(t *testing.T) {
 				found = found || !got.OK()
 			})
 			if !found && !t.Failed() {
+				t.Error("no lie was found")
+			}
+		})
+	}
+}
+
+// A store that swaps messages is found by the order in which they were shown. That a message is behind another is told of both, if it
+// was posted with one before and one behind.
+func TestHistoryOfSwappedMessagesHasNoOrder(t *testing.T) {
+	for name, noise := range map[string]noise{"quiet": {}, "noisy": {workers: true, unsure: true, endings: true}} {
+		t.Run(name, func(t *testing.T) {
+			found := 0
+			rapid.Check(t, func(t *rapid.T) {
+				w := newWorld(t, swapPosted, noise)
+				v := w.run(t)
+				got := linear.CheckOrder(w.l.History(), linear.Options{})
+				if v.Faults[ledger.Reordered] > 0 && got.OK() {
+					t.Fatalf("CheckOrder found an order for %d pairs, of which there is none: %s", got.Messages, v.Report())
+				}
+				if len(w.store.lies) == 0 && !got.OK() {
+					t.Fatalf("CheckOrder of a history without lies = %v", got)
+				}
+				found += len(got.Broken)
+			})
+			if found == 0 && !t.Failed() {
 				t.Error("no lie was found")
 			}
 		})

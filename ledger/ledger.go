@@ -43,6 +43,7 @@ type Ledger struct {
 	suspects  suspects
 	history   history
 	shelf     *shelf
+	readers   atomic.Int64 // observers so far
 
 	mu     sync.Mutex // guards what follows, and changes of what stands behind pointers
 	byName map[queueName]*Queue

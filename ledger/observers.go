@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -12,6 +13,7 @@ type Observer struct {
 	l       *Ledger
 	queue   *Queue
 	options Observing
+	id      string // of its own, for the history
 	how     string
 
 	mu    sync.Mutex // guards what follows
@@ -50,7 +52,8 @@ func (s numbers) with(n uint32) numbers {
 
 // Observer adds an observer of the queue.
 func (l *Ledger) Observer(q *Queue, o Observing) *Observer {
-	return &Observer{l: l, queue: q, options: o, how: "list", seen: map[uint32]numbers{}, last: map[uint32]uint32{}, open: map[uint32][]uint32{}}
+	id := strconv.FormatInt(l.readers.Add(1), 10)
+	return &Observer{l: l, queue: q, options: o, id: id, how: "list", seen: map[uint32]numbers{}, last: map[uint32]uint32{}, open: map[uint32][]uint32{}}
 }
 
 // Page enters the messages of a page, in its order.
@@ -62,8 +65,13 @@ func (o *Observer) Page(call Call, got []Seen) []Message {
 		s := showing{how: o.how, reader: o.options.Name, queue: o.queue, call: call, id: m.ID}
 		v := o.l.show(s, m.Body)
 		messages[i] = v.Message
-		o.l.history.add(Operation{Kind: OpShow, ID: m.ID}, v.Message, call)
-		if v.sound && !v.record.flags.has(moved) {
+		op := Operation{Kind: OpShow, ID: m.ID}
+		inPlace := v.sound && !v.record.flags.has(moved)
+		if inPlace {
+			op.Reader = o.id
+		}
+		o.l.history.add(op, v.Message, call)
+		if inPlace {
 			o.look(s, v)
 		}
 	}

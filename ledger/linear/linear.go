@@ -7,8 +7,10 @@
 // such as a delete that succeeded with another's claim, and takes much more time; it is for short runs whose [ledger.Options]
 // keep a history.
 //
-// It sees no more than one post at a time: what is in the wrong order, what an observer was shown twice or not at all before the
-// drain, and what is damaged or delivered too late are for the ledger alone to find.
+// For the order of messages, two that follow one another are a register: see [CheckOrder].
+//
+// It sees no more than that: what an observer was shown twice or not at all before the drain, and what is damaged or delivered too
+// late are for the ledger alone to find.
 package linear
 
 import (
@@ -28,9 +30,11 @@ import (
 type Options struct {
 	// Grain is the step of the store's clock: by so much sooner or later than its TTL a claim may end. 0: a millisecond.
 	Grain time.Duration
-	// Timeout bounds the search for an order for each message. 0: a second.
+	// Timeout bounds the search for an order for each message, or two that follow one another. 0: a second.
 	Timeout time.Duration
 }
+
+const defaultTimeout = time.Second
 
 // A Result tells of which messages there is no order.
 type Result struct {
@@ -51,7 +55,7 @@ type Offender struct {
 // CheckClaims checks a history, message by message.
 func CheckClaims(history []ledger.Operation, o Options) Result {
 	o.Grain = cmp.Or(o.Grain, time.Millisecond)
-	o.Timeout = cmp.Or(o.Timeout, time.Second)
+	o.Timeout = cmp.Or(o.Timeout, defaultTimeout)
 	model := claimModel(o.Grain)
 	parts := byMessage(allOrNone(history))
 	result := Result{Messages: len(parts)}

@@ -81,7 +81,11 @@ func TestTheFileShrinksByItself(t *testing.T) {
 			}
 			t.Logf("%d bytes became %d within %v; the longest of %d posts meanwhile took %v, of %d before %v",
 				full, diskBytes(path), took, len(during), slices.Max(during), len(control), slices.Max(control))
-			if usual, slow := most(control), most(during); slow > 5*usual+50*time.Millisecond {
+			grace := 50 * time.Millisecond
+			if raceEnabled { // and three of these at once
+				grace *= 6
+			}
+			if usual, slow := most(control), most(during); slow > 5*usual+grace {
 				t.Errorf("of 100 posts while the file shrank, 98 took up to %v; before, up to %v", slow, usual)
 			}
 			checkCounts(t, s)
