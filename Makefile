@@ -20,7 +20,7 @@ race: ## the tests under the race detector (needs a C compiler)
 	@scripts/test -race
 
 .PHONY: test-versions
-test-versions: ## the tests of the Redis driver against Redis 6.0 and 8.0 and Valkey 8.1 (apt, no root)
+test-versions: ## the tests of the drivers against Redis 6.0 and 8.0, Valkey 8.1, Swift 2.26 and 2.35 (apt, no root)
 	@scripts/test-versions
 
 .PHONY: lint

@@ -3,10 +3,12 @@
 package testservices
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
 	"testing"
+	"time"
 )
 
 // busOffset is from a node's port to the one at which the nodes of its cluster talk.
@@ -16,14 +18,21 @@ const busOffset = 10000
 // itself, so that no outgoing connection takes it before the server does.
 func freePort(t testing.TB) int {
 	t.Helper()
+	port, err := findPort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}
+
+func findPort() (int, error) {
 	for range 1000 {
 		port := 10000 + rand.IntN(12000)
 		if free(port) && free(port+busOffset) {
-			return port
+			return port, nil
 		}
 	}
-	t.Fatal("no port is free")
-	return 0
+	return 0, errors.New("no port is free")
 }
 
 func free(port int) bool {
@@ -35,3 +44,12 @@ func free(port int) bool {
 }
 
 func address(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
+
+// listens is an error unless somebody takes connections at the address.
+func listens(address string) error {
+	conn, err := net.DialTimeout("tcp", address, time.Second)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}

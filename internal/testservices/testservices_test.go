@@ -12,7 +12,7 @@ func TestRedisComesAndGoes(t *testing.T) {
 	var pid int
 	t.Run("lives", func(t *testing.T) {
 		s := StartRedis(t)
-		pid = s.process.cmd.Process.Pid
+		pid = s.process.pid
 		if got := s.Do("SET", "a", "b"); got != "OK" {
 			t.Errorf("SET = %v", got)
 		}
@@ -24,7 +24,7 @@ func TestRedisComesAndGoes(t *testing.T) {
 		if got := s.Do("GET", "a"); got != nil {
 			t.Errorf("GET after a restart without persistence = %v, want nil", got)
 		}
-		pid = s.process.cmd.Process.Pid
+		pid = s.process.pid
 	})
 	if err := syscall.Kill(pid, 0); err == nil {
 		t.Errorf("process %d lives on after its test", pid)
