@@ -1,0 +1,137 @@
+package swift
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/marconi-mq/marconi"
+	"github.com/marconi-mq/marconi/internal/door"
+	"github.com/marconi-mq/marconi/storage/swift/objects"
+)
+
+// A controlStore is a marconi.ControlStore: an object for each queue, in one container.
+//
+// Swift has no compare-and-set. Within this process changes of a queue go one after the other; of those that several processes make
+// at one moment the last one stays, and who made a queue reads back which one that is.
+type controlStore struct {
+	client    objects.Client
+	container string
+	settle    time.Duration // from making the ID until it is read back
+
+	door  door.Door // each call goes through it
+	turns turns
+
+	id atomic.Pointer[string] // nil: not known yet
+}
+
+// settleID is longer than a PUT takes: two that are under way at one moment both seem to make the object, and the later one stays.
+const settleID = 500 * time.Millisecond
+
+func newControlStore(c objects.Client, prefix, namespace string) *controlStore {
+	return &controlStore{client: c, container: join(prefix, namespace, "control"), settle: settleID, turns: newTurns()}
+}
+
+var errClosed = errors.New("the store is closed")
+
+// enter lets a call in; it has to leave by c.door.Leave.
+func (c *controlStore) enter(ctx context.Context) error {
+	err := c.door.Enter(ctx)
+	if errors.Is(err, door.ErrShut) {
+		return fmt.Errorf("%w: %w", marconi.ErrUnavailable, errClosed)
+	}
+	return err
+}
+
+// within runs one call, and says what it was doing if that fails.
+func (c *controlStore) within(ctx context.Context, doing string, call func() error) error {
+	err := c.enter(ctx)
+	if err == nil {
+		err = call()
+		c.door.Leave()
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	return nil
+}
+
+// Ping implements [marconi.ControlStore].
+func (c *controlStore) Ping(ctx context.Context) error {
+	return c.within(ctx, "ping", func() error { return c.client.Ping(ctx) })
+}
+
+// Close implements [marconi.ControlStore].
+func (c *controlStore) Close() error {
+	c.door.Shut()
+	return c.client.Close()
+}
+
+// ID implements [marconi.ControlStore].
+func (c *controlStore) ID(ctx context.Context) (id string, err error) {
+	err = c.changing(ctx, "get the control store's ID", marconi.QueueKey{}, func() error { // which is no queue's key
+		if known := c.id.Load(); known != nil {
+			id = *known
+			return nil
+		}
+		if id, err = c.findID(ctx); err == nil {
+			c.id.Store(&id)
+		}
+		return err
+	})
+	return id, err
+}
+
+// findID reads the ID, or makes it.
+func (c *controlStore) findID(ctx context.Context) (string, error) {
+	at := objects.Path{Container: c.container, Name: "id"}
+	o, err := c.client.Get(ctx, at, true)
+	if !errors.Is(err, objects.ErrMissing) {
+		return string(o.Body), err
+	}
+	// Whatever becomes of this one, there may be another's.
+	putErr := c.put(ctx, at, []byte(randomHex(16)), "text/plain", objects.Anew)
+	if err := pause(ctx, c.settle); err != nil {
+		return "", err
+	}
+	o, err = c.client.Get(ctx, at, true)
+	if err != nil {
+		return "", errors.Join(putErr, err)
+	}
+	return string(o.Body), nil
+}
+
+// put stores an object, and makes the container if it is the first.
+func (c *controlStore) put(ctx context.Context, at objects.Path, body []byte, contentType string, options ...objects.PutOption) error {
+	a := objects.Attributes{ContentType: contentType}
+	err := c.client.Put(ctx, at, body, a, options...)
+	if !errors.Is(err, objects.ErrContainer) {
+		return err
+	}
+	if err := c.client.MakeContainer(ctx, c.container); err != nil {
+		return err
+	}
+	return c.client.Put(ctx, at, body, a, options...)
+}
+
+func randomHex(bytes int) string {
+	raw := make([]byte, bytes)
+	rand.Read(raw) // never fails
+	return hex.EncodeToString(raw)
+}
+
+// pause waits, unless the context ends.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

@@ -1,0 +1,46 @@
+package swift
+
+import (
+	"testing"
+
+	"github.com/marconi-mq/marconi"
+	"github.com/marconi-mq/marconi/storage"
+	"github.com/marconi-mq/marconi/storage/storagetest"
+	"github.com/marconi-mq/marconi/storage/swift/objects"
+	"github.com/marconi-mq/marconi/storage/swift/swifttest"
+)
+
+// newControl is a control store on a client, which takes no time over its ID.
+func newControl(t testing.TB, c objects.Client, namespace string) *controlStore {
+	t.Helper()
+	s := newControlStore(c, "marconi", namespace)
+	s.settle = 0
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	})
+	return s
+}
+
+// TestControlInMemory is the suite over an account in memory.
+func TestControlInMemory(t *testing.T) {
+	account := swifttest.NewMemory(swifttest.Options{})
+	open := func(t testing.TB, o storage.Options) storage.Opened {
+		return storage.Opened{Control: newControl(t, account, o.Namespace)}
+	}
+	storagetest.Control(t, storagetest.Harness{
+		Open: open,
+		Restart: func(t testing.TB, s storage.Opened, o storage.Options) storage.Opened {
+			t.Helper()
+			if err := s.Control.Close(); err != nil {
+				t.Errorf("Close: %v", err)
+			}
+			return open(t, o)
+		},
+	})
+}
+
+func key(p marconi.Project, name marconi.QueueName) marconi.QueueKey {
+	return marconi.QueueKey{Project: p, Name: name}
+}

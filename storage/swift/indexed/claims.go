@@ -1,0 +1,121 @@
+package indexed
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/marconi-mq/marconi"
+)
+
+// Claim implements [marconi.ClaimStore]. A message whose body can't be found stays under the claim, unseen, until that ends. When
+// Swift gives no answer nothing is claimed; but the attempt has counted.
+func (s *Store) Claim(ctx context.Context, q marconi.QueueRef, c marconi.ClaimRequest) (marconi.Claimed, error) {
+	if err := s.enter(ctx); err != nil {
+		return marconi.Claimed{}, err
+	}
+	defer s.door.Leave()
+	if s.fetcher.unwell.Load() {
+		// Attempt after attempt would raise the claim counts, and make dead letters of messages that nobody has seen.
+		if _, err := s.peek(ctx, q, c.Limit); err != nil {
+			return marconi.Claimed{}, err
+		}
+	}
+	got, err := s.index.Claim(ctx, q, c)
+	if err != nil {
+		return marconi.Claimed{}, err
+	}
+	entries := s.read(ctx, q, slices.Concat(got.Messages, got.Spent))
+	claimed, spent := entries[:len(got.Messages)], entries[len(got.Messages):]
+	if err = trouble(claimed); err == nil {
+		err = s.outliveClaim(ctx, q, claimed, c)
+	}
+	if err != nil {
+		s.giveBack(ctx, q, c.ID)
+		return marconi.Claimed{}, err
+	}
+	got.Messages, got.Spent = s.found(claimed), s.found(spent)
+	if len(got.Spent) == 0 {
+		got.Lease = ""
+	}
+	return got, nil
+}
+
+// outliveClaim has the segments outlive what a new claim has extended, which can be told by the TTL.
+func (s *Store) outliveClaim(ctx context.Context, q marconi.QueueRef, entries []entry, c marconi.ClaimRequest) error {
+	extended := make([]entry, 0, len(entries))
+	for _, e := range entries {
+		if e.err == nil && e.TTL == c.TTL+c.Grace {
+			extended = append(extended, e)
+		}
+	}
+	lost, err := s.outlive(ctx, q, extended, s.latest(c.TTL+c.Grace))
+	for i := range entries {
+		if e := &entries[i]; e.err == nil && lost[e.ref.at] {
+			e.err = errLost
+		}
+	}
+	if err == nil && len(entries) > 0 {
+		s.ends.claimed(c.ID, entries)
+	}
+	return err
+}
+
+// latest is the latest end of what a claim extends now, or a message that is posted now has.
+func (s *Store) latest(life marconi.Seconds) time.Time { return s.o.Now().Add(life.Duration() + skew) }
+
+// giveBack frees what was claimed for a caller who can't be given it.
+func (s *Store) giveBack(ctx context.Context, q marconi.QueueRef, id marconi.ClaimID) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTime)
+	defer cancel()
+	if s.index.Release(ctx, q, id) != nil {
+		s.o.Meter.Add("swift_claims_not_released_total", 1) // they end by themselves
+	}
+}
+
+// Claimed implements [marconi.ClaimStore].
+func (s *Store) Claimed(ctx context.Context, q marconi.QueueRef, id marconi.ClaimID) (marconi.Claim, error) {
+	if err := s.enter(ctx); err != nil {
+		return marconi.Claim{}, err
+	}
+	defer s.door.Leave()
+	c, err := s.index.Claimed(ctx, q, id)
+	if err != nil {
+		return marconi.Claim{}, err
+	}
+	entries := s.read(ctx, q, c.Messages)
+	if err := trouble(entries); err != nil {
+		return marconi.Claim{}, err
+	}
+	c.Messages = s.found(entries)
+	return c, nil
+}
+
+// UpdateClaim implements [marconi.ClaimStore]. The segments come first: of a message that lives the body does, too.
+func (s *Store) UpdateClaim(ctx context.Context, q marconi.QueueRef, id marconi.ClaimID, u marconi.ClaimUpdate) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.door.Leave()
+	if end := s.latest(u.TTL + u.Grace); !s.ends.claimOutlives(id, end) {
+		c, err := s.index.Claimed(ctx, q, id)
+		if err != nil {
+			return err
+		}
+		entries := entriesOf(c.Messages)
+		if _, err := s.outlive(ctx, q, entries, end); err != nil {
+			return err
+		}
+		s.ends.claimed(id, entries)
+	}
+	return s.index.UpdateClaim(ctx, q, id, u)
+}
+
+// Release implements [marconi.ClaimStore].
+func (s *Store) Release(ctx context.Context, q marconi.QueueRef, id marconi.ClaimID) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.door.Leave()
+	return s.index.Release(ctx, q, id)
+}

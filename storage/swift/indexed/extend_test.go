@@ -1,0 +1,164 @@
+//go:build unix
+
+package indexed
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/marconi-mq/marconi"
+	"github.com/marconi-mq/marconi/storage/swift/swifttest"
+)
+
+// A claim's first extension lies within the reserve, and costs nothing; the body lives as long as the message.
+func TestExtensionWithinTheReserve(t *testing.T) {
+	f := newFixture(t, Options{})
+	f.post(60, "1", "2")
+	c := marconi.ClaimRequest{ID: newClaimID(), TTL: 43_000, Grace: 43_000, Limit: 10}
+	f.wantCost("a claim that extends", cost{indexCalls: 1}, func() { _, _ = f.Claim(f.ctx(), f.q, c) })
+	f.clock.pass(86_000*time.Second - time.Second)
+	f.forgetSegments()
+	f.want("just before their end", f.list(), "1 2")
+	f.clock.pass(time.Second)
+	f.want("at their end", f.list(), "")
+}
+
+// A claim that extends beyond the reserve takes the segment along, once for all its messages.
+func TestClaimExtendsSegments(t *testing.T) {
+	f := newFixture(t, Options{})
+	f.post(60, "1", "2")
+	f.post(60, "3")
+	f.post(10_000_000, "lives longer than the claim")
+	c := marconi.ClaimRequest{ID: newClaimID(), TTL: 100_000, Limit: 10}
+	f.wantCost("a claim", cost{indexCalls: 1, swifttest.Post: 2}, func() { _, _ = f.Claim(f.ctx(), f.q, c) })
+	f.wantCost("the same again", cost{indexCalls: 1}, func() { _, _ = f.Claim(f.ctx(), f.q, c) })
+	f.clock.pass(100_000*time.Second - time.Second)
+	f.forgetSegments()
+	f.want("just before their end", f.list(), "1 2 3 lives longer than the claim")
+}
+
+func TestUpdateExtendsSegments(t *testing.T) {
+	f := newFixture(t, Options{})
+	f.post(60, "1")
+	claim, _ := f.claim(60, 1)
+	order := ""
+	f.index.plan(func(name string) (before, after error) {
+		order += name + " "
+		return nil, nil
+	})
+	f.swift.Plan(func(c swifttest.Call) (swifttest.Fault, bool) {
+		order += string(c.Kind) + " "
+		return swifttest.Fault{}, false
+	})
+	update := func() error {
+		return f.UpdateClaim(f.ctx(), f.q, claim, marconi.ClaimUpdate{TTL: 40_000, Grace: 60_000})
+	}
+	if err := update(); err != nil || order != "Claimed post UpdateClaim " {
+		t.Errorf("UpdateClaim: %v, with %q; the segment comes first", err, order)
+	}
+	f.index.plan(nil)
+	other := f.beside(Options{}) // which has to look what the claim holds
+	other.wantCost("an update in another process", cost{indexCalls: 2, swifttest.Post: 1}, func() {
+		_ = other.UpdateClaim(f.ctx(), f.q, claim, marconi.ClaimUpdate{TTL: 40_000, Grace: 60_000})
+	})
+	f.clock.pass(100_000*time.Second - time.Second)
+	f.forgetSegments()
+	f.want("just before its end", f.list(), "1")
+}
+
+// No claim is prolonged whose bodies would not be.
+func TestExtensionThatFails(t *testing.T) {
+	f := newFixture(t, Options{})
+	f.post(60, "1")
+	claim, _ := f.claim(60, 1)
+	f.swift.FailAll(swifttest.Post, swifttest.Refused)
+	err := f.UpdateClaim(f.ctx(), f.q, claim, marconi.ClaimUpdate{TTL: 100_000})
+	wantUnavailable(t, "UpdateClaim", err)
+	if c, err := f.Claimed(f.ctx(), f.q, claim); err != nil || c.TTL != 60 {
+		t.Errorf("the claim has TTL %d, %v; want it as it was", c.TTL, err)
+	}
+	if err := f.Release(f.ctx(), f.q, claim); err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.Claim(f.ctx(), f.q, marconi.ClaimRequest{ID: newClaimID(), TTL: 100_000, Limit: 1})
+	wantUnavailable(t, "Claim", err)
+	stats, err := f.Stats(f.ctx(), f.q)
+	if err != nil || stats.Free != 1 {
+		t.Errorf("Stats = %+v, %v; want the message free again", stats, err)
+	}
+}
+
+// A segment that can't be found to be extended is lost: its message stays under the claim, and hidden.
+func TestExtensionOfALostSegment(t *testing.T) {
+	f := newFixture(t, Options{})
+	ids := f.postSingly(60, "1", "2")
+	f.swift.Fail(swifttest.Post, 1, swifttest.Vanished)
+	claim, got := f.claim(100_000, 2)
+	f.want("Claim", got, "2")
+	f.swift.Fail(swifttest.Post, 1, swifttest.Vanished)
+	if err := f.UpdateClaim(f.ctx(), f.q, claim, marconi.ClaimUpdate{TTL: 200_000}); err != nil {
+		t.Errorf("UpdateClaim: %v; who has the body goes on", err)
+	}
+	if m, err := f.Message(f.ctx(), f.q, ids[0]); err != nil || m.Claim != claim {
+		t.Errorf("the message is under %q, %v; want it under the claim", m.Claim, err)
+	}
+}
+
+func TestUpdateOfWhatIsNoClaim(t *testing.T) {
+	f := newFixture(t, Options{})
+	for _, ttl := range []marconi.Seconds{60, 1_000_000} {
+		if err := f.UpdateClaim(f.ctx(), f.q, newClaimID(), marconi.ClaimUpdate{TTL: ttl}); marconi.KindOf(err) != marconi.NotFound {
+			t.Errorf("UpdateClaim of what is none, TTL %d: %v, want %v", ttl, err, marconi.ErrNoClaim)
+		}
+	}
+}
+
+// Processes that extend one segment at the same time, for claims of different lengths, leave it the longest life.
+func TestParallelExtensions(t *testing.T) {
+	f := newFixture(t, Options{})
+	const n = 16
+	f.post(60, numbers(1, n)...)
+	longest := marconi.Seconds(0)
+	var workers sync.WaitGroup
+	errs := make(chan error, 2*n)
+	for i := range n {
+		p := f.beside(Options{})
+		ttl := marconi.Seconds(90_000 + 1000*((i*7)%n))
+		longest = max(longest, ttl)
+		workers.Go(func() {
+			c := marconi.ClaimRequest{ID: newClaimID(), TTL: 60, Limit: 1}
+			_, err := p.Claim(context.Background(), f.q, c)
+			errs <- err
+			errs <- p.UpdateClaim(context.Background(), f.q, c.ID, marconi.ClaimUpdate{TTL: ttl})
+		})
+	}
+	workers.Wait()
+	close(errs)
+	for err := range errs {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	f.clock.pass(longest.Duration() - time.Second)
+	f.forgetSegments()
+	if got := f.list(); len(got) != 1 {
+		t.Errorf("just before the last message's end there are %d, want 1", len(got))
+	}
+}
+
+// What is known of ends is bounded.
+func TestEndsAreBounded(t *testing.T) {
+	n := newEnds(20_000)
+	for i := range 1000 {
+		n.claimed(marconi.ClaimID(fmt.Sprint(i)), nil)
+	}
+	if size := n.claims.size(); size > 10_000 || size < 9000 {
+		t.Errorf("what is known of claims takes %d bytes, want at most 10000", size)
+	}
+	if !n.claimOutlives("999", time.Now()) || n.claimOutlives("0", time.Now()) {
+		t.Error("the newest claim is not known, or the oldest still is")
+	}
+}

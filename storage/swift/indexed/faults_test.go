@@ -1,0 +1,258 @@
+//go:build unix
+
+package indexed
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/marconi-mq/marconi"
+	"github.com/marconi-mq/marconi/storage/swift/swifttest"
+)
+
+// A trial is an operation in which one request after the other goes wrong.
+type trial struct {
+	name string
+	// do works on a queue with messages 1 to 4, posted by twos, of which 1 and 2 are under claim f.held.
+	do func(f *trialFixture) error
+	// added and removed are the bodies that are there, or gone, if do went well; and may be, if it did not.
+	added, removed string
+}
+
+type trialFixture struct {
+	*fixture
+	ids  []marconi.MessageID
+	held marconi.ClaimID
+	dead marconi.QueueRef
+	got  string // that pops or claims gave
+}
+
+func newTrialFixture(t *testing.T) *trialFixture {
+	f := &trialFixture{fixture: newFixture(t, Options{Containers: 1}), dead: newQueue()}
+	f.ids = append(f.post(6000, "1", "2"), f.post(6000, "3", "4")...)
+	f.held, _ = f.claim(60, 2)
+	f.forgetSegments()
+	return f
+}
+
+func (f *trialFixture) give(messages []marconi.Message, err error) error {
+	if len(messages) > 0 {
+		f.got += bodiesOf(messages) + " "
+	}
+	return err
+}
+
+// wornOut makes a dead letter of message 3, and moves it.
+func (f *trialFixture) moveThree() error {
+	first := newClaimID()
+	if _, err := f.Claim(f.ctx(), f.q, marconi.ClaimRequest{ID: first, TTL: 60, Limit: 1}); err != nil {
+		return err
+	}
+	if err := f.Release(f.ctx(), f.q, first); err != nil {
+		return err
+	}
+	got, err := f.Claim(f.ctx(), f.q, marconi.ClaimRequest{ID: newClaimID(), TTL: 60, Limit: 1, MaxClaims: 1})
+	if err != nil || len(got.Spent) == 0 {
+		return err
+	}
+	d := marconi.DeadLetter{Queue: f.dead, TTL: 9_000_000} // which has the segment extended
+	return f.MoveSpent(f.ctx(), f.q, got.Lease, []marconi.MessageID{got.Spent[0].ID}, d)
+}
+
+func trials() []trial {
+	return []trial{
+		{name: "Post", added: "5 6", do: func(f *trialFixture) error { return f.tryPost("5", "6") }},
+		{name: "List", do: func(f *trialFixture) error {
+			page, err := f.List(f.ctx(), f.q, everything)
+			return f.give(page.Items, err)
+		}},
+		{name: "Message", do: func(f *trialFixture) error {
+			_, err := f.Message(f.ctx(), f.q, f.ids[0])
+			return err
+		}},
+		{name: "Messages", do: func(f *trialFixture) error { return f.give(f.Messages(f.ctx(), f.q, f.ids)) }},
+		{name: "First", do: func(f *trialFixture) error {
+			_, err := f.First(f.ctx(), f.q, marconi.Newest)
+			return err
+		}},
+		{name: "Stats", do: func(f *trialFixture) error {
+			_, err := f.Stats(f.ctx(), f.q)
+			return err
+		}},
+		{name: "Delete", removed: "1", do: func(f *trialFixture) error { return f.Delete(f.ctx(), f.q, f.ids[0], f.held) }},
+		{name: "DeleteMessages", removed: "1 2", do: func(f *trialFixture) error {
+			return f.DeleteMessages(f.ctx(), f.q, f.ids[:2], []marconi.ClaimID{f.held})
+		}},
+		{name: "Pop", removed: "3 4", do: func(f *trialFixture) error { return f.give(f.Pop(f.ctx(), f.q, 5)) }},
+		{name: "Claim", do: func(f *trialFixture) error {
+			got, err := f.Claim(f.ctx(), f.q, marconi.ClaimRequest{ID: newClaimID(), TTL: 60, Limit: 5})
+			return f.give(got.Messages, err)
+		}},
+		{name: "Claim beyond the end of segments", do: func(f *trialFixture) error {
+			got, err := f.Claim(f.ctx(), f.q, marconi.ClaimRequest{ID: newClaimID(), TTL: 100_000, Limit: 5})
+			return f.give(got.Messages, err)
+		}},
+		{name: "Claimed", do: func(f *trialFixture) error {
+			c, err := f.Claimed(f.ctx(), f.q, f.held)
+			return f.give(c.Messages, err)
+		}},
+		{name: "UpdateClaim", do: func(f *trialFixture) error {
+			return f.UpdateClaim(f.ctx(), f.q, f.held, marconi.ClaimUpdate{TTL: 100_000})
+		}},
+		{name: "Release", do: func(f *trialFixture) error { return f.Release(f.ctx(), f.q, f.held) }},
+		{name: "MoveSpent", do: func(f *trialFixture) error { return f.moveThree() }},
+		{name: "Purge", removed: "1 2 3 4", do: func(f *trialFixture) error { return f.Purge(f.ctx(), f.q) }},
+		{name: "DeleteQueue", removed: "1 2 3 4", do: func(f *trialFixture) error { return f.DeleteQueue(f.ctx(), f.q) }},
+		{name: "Collect", do: func(f *trialFixture) error {
+			f.clock.pass(2 * time.Minute)
+			other := newQueue()
+			if err := f.Purge(f.ctx(), other); err != nil {
+				return err
+			}
+			f.reaper.drop(f.o.layout().home(other), f.clock.Now())
+			_, err := f.Collect(f.ctx())
+			return err
+		}},
+	}
+}
+
+// check lets claims end, and then finds each message in one place, with its body.
+func (f *trialFixture) check(what string, tr trial, err error) {
+	f.t.Helper()
+	if err != nil {
+		wantUnavailable(f.t, what, err)
+	}
+	f.swift.Reset()
+	f.index.plan(nil)
+	f.clock.pass(100_000 * time.Second) // longer than any claim
+	f.collect()
+	f.forgetSegments()
+	there := map[string]int{}
+	for _, q := range []marconi.QueueRef{f.q, f.dead} {
+		page, err := f.List(f.ctx(), q, everything)
+		if err != nil {
+			f.t.Fatalf("%s: List afterwards: %v", what, err)
+		}
+		for _, m := range page.Items {
+			there[string(m.Body)]++
+		}
+		if stats, err := f.Stats(f.ctx(), q); err != nil || stats.Total != int64(len(page.Items)) {
+			f.t.Errorf("%s: afterwards %d of %d messages can be read, %v", what, len(page.Items), stats.Total, err)
+		}
+	}
+	f.checkAll(what, tr, err, there)
+}
+
+func (f *trialFixture) checkAll(what string, tr trial, err error, there map[string]int) {
+	f.t.Helper()
+	added, removed := strings.Fields(tr.added), strings.Fields(tr.removed)
+	for _, b := range append(numbers(1, 4), added...) {
+		least, most := 1, 1
+		switch {
+		case strings.Contains(tr.added, b) && err != nil, strings.Contains(tr.removed, b) && err != nil:
+			least = 0
+		case strings.Contains(tr.removed, b):
+			least, most = 0, 0
+		}
+		if n := there[b]; n < least || n > most {
+			f.t.Errorf("%s, error %v: message %s is there %d times, want %d to %d", what, err, b, n, least, most)
+		}
+	}
+	for _, batch := range [][]string{added, removed} { // each is one step
+		for _, b := range batch {
+			if there[b] != there[batch[0]] {
+				f.t.Errorf("%s, error %v: only some of messages %v are there: %v", what, err, batch, there)
+			}
+		}
+	}
+}
+
+// long makes messages live longer than the check lets pass.
+func (f *trialFixture) long() {
+	f.t.Helper()
+	if err := f.index.DataStore.Purge(f.ctx(), f.q); err != nil {
+		f.t.Fatal(err)
+	}
+	f.ids = append(f.post(150_000, "1", "2"), f.post(150_000, "3", "4")...)
+	f.held, _ = f.claim(60, 2)
+	f.forgetSegments()
+}
+
+// Whatever request of an operation goes wrong, and however, before it was carried out or after: what was confirmed is there,
+// once, with its body; what was refused as a whole is there as a whole or not at all.
+func TestEveryRequestOfEveryOperationFails(t *testing.T) {
+	faults := map[string]swifttest.Fault{
+		"refused": swifttest.Refused, "confused": swifttest.Confused, "not found": swifttest.Vanished,
+		"without an answer": swifttest.TimedOut, "answered too late": swifttest.TooLate,
+	}
+	for _, tr := range trials() {
+		t.Run(tr.name, func(t *testing.T) {
+			for name, fault := range faults {
+				for _, onwards := range []bool{false, true} {
+					if name == "not found" && onwards {
+						continue // hides messages, see the tests of lost segments
+					}
+					eachRequest(t, fault, onwards, func(f *trialFixture, n int) {
+						err := tr.do(f)
+						f.check(fmt.Sprintf("%s with request %d %s, and all behind it: %v", tr.name, n, name, onwards), tr, err)
+					})
+				}
+			}
+		})
+	}
+}
+
+// eachRequest tries a call in which request n fails, for n from 1, until a call makes no request of that number.
+func eachRequest(t *testing.T, fault swifttest.Fault, onwards bool, try func(f *trialFixture, n int)) {
+	t.Helper()
+	for n := 1; n < 50; n++ {
+		f := newTrialFixture(t)
+		f.long()
+		count, struck := 0, false
+		f.swift.Plan(func(c swifttest.Call) (swifttest.Fault, bool) {
+			count++
+			if count == n || onwards && count > n {
+				struck = true
+				return fault, true
+			}
+			return swifttest.Fault{}, false
+		})
+		try(f, n)
+		if !struck {
+			return
+		}
+	}
+	t.Fatal("a call made 50 requests")
+}
+
+// The same with the calls to the index: what is in doubt there is in doubt here, and nothing else.
+func TestEveryCallToTheIndexFails(t *testing.T) {
+	for _, tr := range trials() {
+		t.Run(tr.name, func(t *testing.T) {
+			for _, made := range []bool{false, true} {
+				struck := true
+				for n := 1; struck; n++ {
+					f := newTrialFixture(t)
+					f.long()
+					count := 0
+					struck = false
+					f.index.plan(func(string) (before, after error) {
+						if count++; count != n {
+							return nil, nil
+						}
+						struck = true
+						if made {
+							return nil, context.DeadlineExceeded
+						}
+						return marconi.ErrUnavailable, nil
+					})
+					err := tr.do(f)
+					f.check(fmt.Sprintf("%s with call %d to the index failing, made %v", tr.name, n, made), tr, err)
+				}
+			}
+		})
+	}
+}

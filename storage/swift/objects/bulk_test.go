@@ -1,0 +1,196 @@
+package objects_test
+
+import (
+	"archive/tar"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/marconi-mq/marconi/storage/swift/objects"
+)
+
+func paths(n int) []objects.Path {
+	all := make([]objects.Path, n)
+	for i := range all {
+		all[i] = objects.Path{Container: "c", Name: fmt.Sprintf("o/%d ä", i)}
+	}
+	return all
+}
+
+func files(n int) []objects.Upload {
+	all := make([]objects.Upload, n)
+	for i := range all {
+		all[i] = objects.Upload{Name: fmt.Sprintf("o/%d", i), Body: []byte("x")}
+	}
+	return all
+}
+
+func TestBulkDeleteInThousands(t *testing.T) {
+	f := startFake(t)
+	a := f.open()
+	f.setAnswer(bulkJSON(`{"Response Status": "200 OK", "Number Deleted": 500, "Number Not Found": 500, "Errors": []}`))
+	if err := a.DeleteMany(t.Context(), paths(2500)); err != nil {
+		t.Errorf("DeleteMany: %v", err)
+	}
+	var sizes []int
+	for _, r := range f.requests() {
+		sizes = append(sizes, strings.Count(r.body, "\n"))
+		if first, _, _ := strings.Cut(r.body, "\n"); !strings.HasPrefix(first, "/c/o/") || !strings.HasSuffix(first, "%20%C3%A4") {
+			t.Errorf("the first name is sent as %q", first)
+		}
+	}
+	if want := []int{1000, 1000, 500}; !slices.Equal(sizes, want) {
+		t.Errorf("requests of %v names, want %v", sizes, want)
+	}
+}
+
+func TestBulkTruthIsInTheBody(t *testing.T) {
+	f := startFake(t)
+	a := f.open()
+	for _, body := range []string{
+		`{"Response Status": "400 Bad Request", "Number Deleted": 1, "Number Files Created": 1, "Errors": [["c/o", "409 Conflict"]]}`,
+		`{"Response Status": "502 Bad Gateway", "Number Deleted": 0, "Number Files Created": 0, "Errors": [["c/o", "503 Service Unavailable"]]}`,
+		`{"Response Status": "200 OK", "Number Deleted": 1, "Number Files Created": 2, "Errors": [["c/o", "404 Not Found"]]}`,
+		`{"Response Status": "400 Bad Request", "Response Body": "Max delete failures exceeded", "Number Deleted": 0, "Number Files Created": 0}`,
+		`{"Response Status": "500 Internal Error", "Number Deleted": 0, "Number Files Created": 0, "Errors": []}`,
+	} {
+		f.setAnswer(bulkJSON("%s", body))
+		if err := a.DeleteMany(t.Context(), paths(2)); known(err) != errUnknown {
+			t.Errorf("DeleteMany after %s = %v, want an error that says nothing known", body, err)
+		}
+		if err := a.PutMany(t.Context(), "c", files(2)); known(err) != errUnknown {
+			t.Errorf("PutMany after %s = %v, want an error that says nothing known", body, err)
+		}
+	}
+	f.setAnswer(bulkJSON(`{"Response Status": "201 Created", "Number Files Created": 1, "Errors": []}`))
+	if err := a.PutMany(t.Context(), "c", files(2)); known(err) != errUnknown {
+		t.Errorf("PutMany of two files of which one was created = %v, want an error", err)
+	}
+	if n := len(f.requests()); n != 11 {
+		t.Errorf("%d requests, want one each", n)
+	}
+}
+
+// Middleware below the one for bulk requests refuses the token of each request within.
+func TestBulkTokenRefusedWithin(t *testing.T) {
+	for _, refusal := range []string{
+		`{"Response Status": "401 Unauthorized", "Number Deleted": 0, "Number Files Created": 0, "Errors": []}`,
+		`{"Response Status": "400 Bad Request", "Number Deleted": 1, "Number Files Created": 0, "Errors": [["c/o", "401 Unauthorized"]]}`,
+	} {
+		f := startFake(t)
+		a := f.open()
+		f.setAnswer(func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("X-Auth-Token") == "token-1" {
+				bulkJSON("%s", refusal)(w, r)
+				return
+			}
+			bulkJSON(`{"Response Status": "201 Created", "Number Deleted": 2, "Number Files Created": 2, "Errors": []}`)(w, r)
+		})
+		if err := a.DeleteMany(t.Context(), paths(2)); err != nil {
+			t.Errorf("DeleteMany: %v", err)
+		}
+		if err := a.PutMany(t.Context(), "c", files(2)); err != nil {
+			t.Errorf("PutMany: %v", err)
+		}
+		if n := f.loginCount(); n != 2 {
+			t.Errorf("%d log-ins, want 2", n)
+		}
+	}
+}
+
+// A server that said that it knows bulk requests, and doesn't, takes them for others. They go out one by one then.
+func TestBulkFallsBack(t *testing.T) {
+	for name, answer := range map[string]http.HandlerFunc{
+		"of an account's POST and a container's PUT": status(http.StatusAccepted),
+		"not allowed": status(http.StatusMethodNotAllowed),
+		"garbage":     text(200, "text/html", "<html>"),
+	} {
+		f := startFake(t)
+		a := f.open()
+		f.setAnswer(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.RawQuery != "" {
+				answer(w, r)
+				return
+			}
+			w.WriteHeader(http.StatusCreated)
+		})
+		if err := a.DeleteMany(t.Context(), paths(20)); err != nil {
+			t.Errorf("%s: DeleteMany: %v", name, err)
+		}
+		if n := len(f.requests()); n != 21 {
+			t.Errorf("%s: DeleteMany of 20 made %d requests, want 21", name, n)
+		}
+		if err := a.PutMany(t.Context(), "c", files(20)); err != nil {
+			t.Errorf("%s: PutMany: %v", name, err)
+		}
+		if n := len(f.requests()); n != 21 {
+			t.Errorf("%s: PutMany of 20 made %d requests, want 21", name, n)
+		}
+	}
+}
+
+func TestPutManyInArchivesByEnd(t *testing.T) {
+	f := startFake(t)
+	a := f.open()
+	f.setAnswer(func(w http.ResponseWriter, r *http.Request) {
+		if !r.URL.Query().Has("extract-archive") {
+			w.WriteHeader(http.StatusCreated)
+			return
+		}
+		n, in := 0, tar.NewReader(r.Body)
+		for ; ; n++ {
+			h, err := in.Next()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil || h.PAXRecords["SCHILY.xattr.user.mime_type"] != "application/octet-stream" {
+				t.Errorf("in the archive: %v, %v", h, err)
+			}
+		}
+		bulkJSON(`{"Response Status": "201 Created", "Number Files Created": %d, "Errors": []}`, n)(w, r)
+	})
+	end := time.Unix(2_000_000_000, 0)
+	all := files(9)
+	for i, d := range []time.Duration{0, 0, time.Second, 1, 0, time.Hour, 500 * time.Millisecond} {
+		all[i].DeleteAt = end.Add(d) // the second, third and fourth kind are all a second on
+	}
+	all = append(all, objects.Upload{Name: "/slash"})
+	if err := a.PutMany(t.Context(), "c", all); err != nil {
+		t.Fatalf("PutMany: %v", err)
+	}
+	got := map[string]int{}
+	for _, r := range f.requests() {
+		got[r.URL.Path+"?"+r.URL.RawQuery+" "+r.Header.Get("X-Delete-At")]++
+	}
+	want := map[string]int{
+		"/v1/AUTH_test/c?extract-archive=tar 2000000000": 1, "/v1/AUTH_test/c?extract-archive=tar 2000000001": 1,
+		"/v1/AUTH_test/c?extract-archive=tar ": 1, "/v1/AUTH_test/c/o/5? 2000003600": 1, "/v1/AUTH_test/c//slash? ": 1,
+	}
+	for request, n := range want {
+		if got[request] != n {
+			t.Errorf("%q was sent %d times, want %d; all: %v", request, got[request], n, got)
+		}
+	}
+	if len(got) != len(want) {
+		t.Errorf("requests %v, want %v", got, want)
+	}
+}
+
+func TestManyStopsAtTheFirstError(t *testing.T) {
+	f := startFake(t)
+	o := f.options()
+	o.Parallel = true
+	a := f.openWith(o)
+	f.setAnswer(status(http.StatusServiceUnavailable))
+	if err := a.DeleteMany(t.Context(), paths(1000)); known(err) != errUnknown {
+		t.Errorf("DeleteMany = %v, want an error that says nothing known", err)
+	}
+	if n := len(f.requests()); n > 16 {
+		t.Errorf("%d requests, want no more than go out at once", n)
+	}
+}

@@ -1,0 +1,441 @@
+package pure
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/marconi-mq/marconi"
+	"github.com/marconi-mq/marconi/storage/swift/objects"
+)
+
+const (
+	// mostRounds is how often a claim lists that always comes too late.
+	mostRounds = 4
+
+	// clockMargin is how long another process's claim must have ended before its messages are taken: its clock may be behind,
+	// and a renewal of the last moment under way. This process knows its own clock and renewals.
+	clockMargin = 2 * time.Second
+
+	// popFor is how long messages are held that are being popped.
+	popFor marconi.Seconds = 60
+)
+
+// A grip is a claim that is being made: one that a client asked for, one of dead letters, or one of a pop.
+type grip struct {
+	claimAttributes
+	content claimContent
+	grace   marconi.Seconds
+	counts  bool // it is one of the message's claims, and extends it
+	made    bool // its object may be there
+}
+
+// A candidate is a message that is to be taken under a claim.
+type candidate struct {
+	record // its lease is the one before
+	grip   *grip
+	taken  leaseAttributes
+	body   []byte
+	won    bool
+}
+
+// An attempt is a claim or a pop on its way.
+type attempt struct {
+	s      *Store
+	q      marconi.QueueRef
+	at     place
+	limit  int
+	spend  int // claims after which a message is a dead letter; 0: it never is
+	mine   *grip
+	spent  *grip
+	prior  *claimAttributes // a claim of the same ID that lives already
+	lost   map[string]bool  // messages that others have, though listings don't say so
+	now    int64
+	busy   map[claimKey]bool         // claims that live, though listings don't say so
+	mineIn map[objects.Path]struct{} // messages that no other call of this process may take meanwhile
+	won    int                       // of them
+}
+
+// A claimKey names one life of a claim.
+type claimKey struct {
+	id    marconi.ClaimID
+	birth string
+}
+
+// attempt begins a claim.
+func (s *Store) attempt(q marconi.QueueRef, c marconi.ClaimRequest) *attempt {
+	a := s.newAttempt(q, c.Limit)
+	a.spend = c.MaxClaims
+	a.mine = s.newGrip(c.ID, c.TTL)
+	a.mine.grace, a.mine.counts = c.Grace, true
+	a.spent = s.newGrip(marconi.ClaimID(spentPrefix+randomHex(16)), marconi.Seconds(marconi.SpentLease/time.Second))
+	return a
+}
+
+// attemptPop begins a pop.
+func (s *Store) attemptPop(q marconi.QueueRef, limit int) *attempt {
+	a := s.newAttempt(q, limit)
+	a.mine = s.newGrip(marconi.ClaimID(popPrefix+randomHex(16)), popFor)
+	a.spent = &grip{}
+	return a
+}
+
+func (s *Store) newAttempt(q marconi.QueueRef, limit int) *attempt {
+	return &attempt{
+		s: s, q: q, at: s.placeOf(q), limit: limit,
+		lost: map[string]bool{}, busy: map[claimKey]bool{}, mineIn: map[objects.Path]struct{}{},
+	}
+}
+
+func (s *Store) newGrip(id marconi.ClaimID, ttl marconi.Seconds) *grip {
+	return &grip{
+		claimAttributes: claimAttributes{id: id, birth: randomHex(4), node: s.names.node},
+		content:         claimContent{TTL: ttl},
+	}
+}
+
+// end lets other calls of this process have what this one had in view. Some may have passed it over, and wait by now.
+func (a *attempt) end() {
+	for key := range a.mineIn {
+		a.s.reserved.give(key)
+	}
+	if lost := len(a.mineIn) - a.won; lost > 0 && a.s.hub.Watched(a.q) {
+		a.s.hub.Notify(a.q, slices.Repeat([]event{{change: released}}, lost)...)
+	}
+}
+
+// choose lists messages and then claims, as many as it takes to find enough that are free.
+func (a *attempt) choose(ctx context.Context) (*view, []*candidate, error) {
+	var all []record
+	w := a.s.walkBehind(a.at, "")
+	for size := firstPage; ; size = 0 {
+		records, err := w.next(ctx, size)
+		if err != nil {
+			return nil, nil, err
+		}
+		v := a.s.viewOf(a.q)
+		if all = append(all, records...); len(all) == 0 {
+			return v, nil, nil
+		}
+		if err := v.readClaims(ctx); err != nil {
+			return nil, nil, err
+		}
+		if c, known := v.claims[a.mine.id]; known && c.live(v.now) && !a.mine.made {
+			a.prior = &c
+			return v, nil, nil
+		}
+		chosen := a.pick(v, all)
+		if w.done() || a.enough(chosen) {
+			a.now = v.now
+			return v, chosen, nil
+		}
+	}
+}
+
+func (a *attempt) enough(chosen []*candidate) bool {
+	n := 0
+	for _, c := range chosen {
+		if c.grip == a.mine {
+			n++
+		}
+	}
+	return n >= a.limit
+}
+
+// pick picks the oldest free messages, and the dead letters that it comes by.
+func (a *attempt) pick(v *view, all []record) []*candidate {
+	var chosen []*candidate
+	fit, spent := 0, 0
+	for i := range all {
+		r := &all[i]
+		if fit == a.limit {
+			break
+		}
+		if _, isHeld := v.holder(r); isHeld || !v.there(r) || r.delayed(v.now) || a.busy[claimKey{r.lease.claim, r.lease.birth}] {
+			continue
+		}
+		isSpent := a.spend > 0 && r.lease.count >= a.spend
+		if a.lost[r.name] || isSpent && spent == marconi.MaxSpent || r.generation >= lastGeneration || !a.reserve(r.name) {
+			continue
+		}
+		if isSpent {
+			spent++
+			chosen = append(chosen, &candidate{record: *r, grip: a.spent})
+			continue
+		}
+		fit++
+		chosen = append(chosen, &candidate{record: *r, grip: a.mine})
+	}
+	return chosen
+}
+
+// reserve reports whether no other call of this process is about to take the message.
+func (a *attempt) reserve(name string) bool {
+	key := a.at.message(name)
+	if _, already := a.mineIn[key]; already {
+		return true
+	}
+	if !a.s.reserved.take(key) {
+		return false
+	}
+	a.mineIn[key] = struct{}{}
+	return true
+}
+
+// take makes the claims, leases the chosen messages, and gives those of which it is sure. An error says why there are not more.
+func (a *attempt) take(ctx context.Context, chosen []*candidate) ([]*candidate, error) {
+	if len(chosen) == 0 {
+		return nil, nil
+	}
+	err := a.makeGrips(ctx, chosen)
+	if errors.Is(err, objects.ErrContainer) {
+		return nil, nil // the queue was deleted meanwhile
+	}
+	if err != nil {
+		return nil, err
+	}
+	tookErr := a.leaseAll(ctx, chosen)
+	if err := pause(ctx, a.s.o.LeaseSettle); err != nil {
+		return nil, err
+	}
+	sureErr := a.verifyAll(ctx, chosen)
+	won := chosen[:0:0]
+	for _, c := range chosen {
+		if c.won {
+			won = append(won, c)
+		} else {
+			a.lost[c.name] = true
+		}
+	}
+	a.won += len(won)
+	return won, errors.Join(tookErr, sureErr)
+}
+
+// makeGrips stores the claims that the chosen messages need.
+func (a *attempt) makeGrips(ctx context.Context, chosen []*candidate) error {
+	needed := map[*grip]bool{}
+	for _, c := range chosen {
+		needed[c.grip] = true
+	}
+	both := []*grip{a.mine, a.spent}
+	return a.s.parallel(len(both), func(i int) error {
+		if g := both[i]; needed[g] && !g.made {
+			return a.makeGrip(ctx, g)
+		}
+		return nil
+	})
+}
+
+// makeGrip stores a claim that holds nothing yet. Its ID is used by no one else; but a claim of that ID may have ended a
+// moment ago, or an earlier try may have been stored.
+func (a *attempt) makeGrip(ctx context.Context, g *grip) error {
+	g.ends = a.now + g.content.TTL.Duration().Milliseconds()
+	g.content.Updated = a.now
+	body, err := json.Marshal(g.content)
+	if err != nil {
+		return err
+	}
+	g.made = true
+	at := a.at.claim(g.id)
+	err = a.s.c.Put(ctx, at, body, g.attributes(), objects.Anew)
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, objects.ErrContainer) {
+		return fmt.Errorf("make a claim: %w", err)
+	}
+	found, lookErr := a.s.c.Head(ctx, at, true)
+	if lookErr != nil && !isMissing(lookErr) {
+		return fmt.Errorf("make a claim: %w", err)
+	}
+	if c, ok := parseClaim(g.id, found.ContentType); ok && c.birth == g.birth {
+		return nil
+	}
+	return a.s.writeClaim(ctx, a.at, g.claimAttributes, g.content)
+}
+
+// leaseAll takes the leases of all the chosen, in parallel.
+func (a *attempt) leaseAll(ctx context.Context, chosen []*candidate) error {
+	free := a.freedom(ctx)
+	return a.s.parallel(len(chosen), func(i int) error {
+		c := chosen[i]
+		if c.generation > 0 && !free(c.lease) {
+			return nil
+		}
+		return a.lease(ctx, c)
+	})
+}
+
+// lease takes the next lease of a message. Only 201 says that it is ours; where nobody can say, it is read back.
+func (a *attempt) lease(ctx context.Context, c *candidate) error {
+	c.extend(a.now)
+	path := a.at.lease(c.name, c.generation+1)
+	err := a.s.c.Put(ctx, path, []byte(c.grip.id), c.leaseAttributes(), objects.Anew)
+	switch {
+	case err == nil:
+		c.won = true
+	case errors.Is(err, objects.ErrExists), errors.Is(err, objects.ErrNotStored), errors.Is(err, objects.ErrContainer):
+		return nil
+	default:
+		mine, lookErr := a.isMine(ctx, c)
+		if lookErr != nil {
+			return fmt.Errorf("lease message %s: %w", c.name, err)
+		}
+		c.won = mine
+	}
+	return nil
+}
+
+// isMine reads back whose a lease is.
+func (a *attempt) isMine(ctx context.Context, c *candidate) (bool, error) {
+	o, err := a.s.c.Head(ctx, a.at.lease(c.name, c.generation+1), true)
+	if isMissing(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	l, ok := parseLease(o.ContentType)
+	return ok && l.claim == c.grip.id && l.birth == c.grip.birth, nil
+}
+
+// extend settles what the lease says: how often the message was claimed, and how long it lives (law C5).
+func (c *candidate) extend(now int64) {
+	l := leaseAttributes{claim: c.grip.id, birth: c.grip.birth, count: c.record.lease.count, until: c.record.lease.until, ttl: c.record.lease.ttl}
+	if c.grip.counts {
+		l.count++
+		if ends := now + c.grip.content.TTL.Duration().Milliseconds(); c.ends() < ends {
+			l.ttl = c.grip.content.TTL + c.grip.grace
+			l.until = ends + c.grip.grace.Duration().Milliseconds()
+		}
+	}
+	c.taken = l
+}
+
+func (c *candidate) leaseAttributes() objects.Attributes {
+	r := c.leased()
+	return objects.Attributes{ContentType: c.taken.String(), DeleteAt: unixSeconds(max(r.message.keptUntil(), keptUntil(r.ends())))}
+}
+
+// leased is the record with the new lease.
+func (c *candidate) leased() record {
+	r := c.record
+	r.generation, r.lease = c.generation+1, c.taken
+	return r
+}
+
+func (c *candidate) held() held {
+	r := c.leased()
+	return heldAs(&r)
+}
+
+// show is the message as it is under the new lease.
+func (a *attempt) show(c *candidate) marconi.Message {
+	v := &view{now: a.now, claims: map[marconi.ClaimID]claimAttributes{c.grip.id: c.grip.claimAttributes}}
+	r := c.leased()
+	return v.show(&r, c.body)
+}
+
+// freedom gives a function that tells whether the claim of a lease has ended for good. Each claim is asked for once.
+func (a *attempt) freedom(ctx context.Context) func(leaseAttributes) bool {
+	var mu sync.Mutex
+	asked := map[claimKey]func() bool{}
+	return func(l leaseAttributes) bool {
+		key := claimKey{l.claim, l.birth}
+		mu.Lock()
+		ask := asked[key]
+		if ask == nil {
+			ask = sync.OnceValue(func() bool { return a.hasEnded(ctx, l) })
+			asked[key] = ask
+		}
+		mu.Unlock()
+		free := ask()
+		if !free {
+			mu.Lock()
+			a.busy[key] = true
+			mu.Unlock()
+		}
+		return free
+	}
+}
+
+// hasEnded asks all replicas for a claim. Whatever is no clear answer means that it lives. A renewal by this process is
+// waited for: begun later, it finds that the claim has ended.
+func (a *attempt) hasEnded(ctx context.Context, l leaseAttributes) bool {
+	at := a.at.claim(l.claim)
+	defer a.s.renewing.lock(at)()
+	o, err := a.s.c.Head(ctx, at, true)
+	if isMissing(err) {
+		return true
+	}
+	c, ok := parseClaim(l.claim, o.ContentType)
+	if err != nil || !ok {
+		return false
+	}
+	margin := clockMargin.Milliseconds()
+	if c.node == a.s.names.node {
+		margin = 0
+	}
+	return c.birth != l.birth || c.ends+margin <= a.s.millis()
+}
+
+// verifyAll looks, with all replicas asked, whether the leases are ours and the messages there, and gets their bodies.
+func (a *attempt) verifyAll(ctx context.Context, chosen []*candidate) error {
+	won := chosen[:0:0]
+	for _, c := range chosen {
+		if c.won {
+			won = append(won, c)
+		}
+	}
+	sure := make([]bool, 2*len(won))
+	err := a.s.parallel(len(sure), func(i int) (err error) {
+		c := won[i/2]
+		if i%2 == 0 {
+			sure[i], err = a.isMine(ctx, c)
+		} else {
+			sure[i], err = a.fetch(ctx, c)
+		}
+		if err != nil {
+			return fmt.Errorf("verify the lease of message %s: %w", c.name, err)
+		}
+		return nil
+	})
+	for i, c := range won {
+		c.won = sure[2*i] && sure[2*i+1]
+	}
+	return err
+}
+
+// fetch gets the body. A message that is to live longer than Swift keeps it is kept longer.
+func (a *attempt) fetch(ctx context.Context, c *candidate) (there bool, err error) {
+	at := a.at.message(c.name)
+	o, err := a.s.c.Get(ctx, at, true)
+	if isMissing(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	c.body = o.Body
+	if ends := c.taken.until; outlives(ends, c.message.keptUntil()) {
+		c.message.kept = keptUntil(ends)
+		return true, a.s.keepAs(ctx, at, c.message)
+	}
+	return true, nil
+}
+
+// outlives reports whether something that ends then, in milliseconds, outlives an X-Delete-At.
+func outlives(ends, kept int64) bool { return ends > kept*1000 }
+
+// keepAs changes what is kept of a message beside its body.
+func (s *Store) keepAs(ctx context.Context, at objects.Path, m messageAttributes) error {
+	err := s.c.Post(ctx, at, m.attributes())
+	if isMissing(err) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,227 @@
+package pure
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/marconi-mq/marconi"
+	"github.com/marconi-mq/marconi/storage/swift/objects"
+)
+
+// Delete implements [marconi.DataStore].
+func (s *Store) Delete(ctx context.Context, q marconi.QueueRef, id marconi.MessageID, claim marconi.ClaimID) error {
+	if err := s.door.Enter(ctx); err != nil {
+		return err
+	}
+	defer s.door.Leave()
+	name := string(id)
+	if !isName(name) {
+		return nil
+	}
+	if err := s.delete(ctx, q, name, claim); err != nil {
+		return fmt.Errorf("delete message %s: %w", name, err)
+	}
+	return nil
+}
+
+func (s *Store) delete(ctx context.Context, q marconi.QueueRef, name string, claim marconi.ClaimID) error {
+	v := s.viewOf(q)
+	if isClaimID(claim) {
+		held, err := v.heldBy(ctx, claim)
+		if err != nil {
+			return err
+		}
+		if h, holds := held[name]; holds {
+			return s.remove(ctx, v, name, h.Generation)
+		}
+	}
+	r, err := s.one(ctx, v.at, name)
+	if err == nil {
+		err = v.readHolder(ctx, &r)
+	}
+	if err != nil {
+		return err
+	}
+	if r.found && !v.there(&r) {
+		return nil
+	}
+	if why := s.refuse(ctx, v, &r, claim); why != nil {
+		return why
+	}
+	if !r.found && claim != "" {
+		return nil
+	}
+	return s.remove(ctx, v, name, r.generation) // also if it was not listed: listings lag
+}
+
+// heldBy is what a claim holds if it is live, by name.
+func (v *view) heldBy(ctx context.Context, id marconi.ClaimID) (map[string]held, error) {
+	if !isPlain(string(id)) {
+		return nil, nil
+	}
+	o, err := v.s.c.Get(ctx, v.at.claim(id), true)
+	if isMissing(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look at the claim: %w", err)
+	}
+	c, ok := parseClaim(id, o.ContentType)
+	if !ok || !c.live(v.now) {
+		return nil, nil
+	}
+	content, err := parseContent(o.Body)
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[string]held, len(content.Held))
+	for _, h := range content.Held {
+		all[h.Name] = h
+	}
+	return all, nil
+}
+
+// refuse says why a message that is there, and that the claim doesn't hold, is not deleted; nil if it may be, or is not there.
+func (s *Store) refuse(ctx context.Context, v *view, r *record, claim marconi.ClaimID) error {
+	if !r.found {
+		return nil
+	}
+	holder, isHeld := v.holder(r)
+	switch {
+	case claim == "" && isHeld:
+		return marconi.ErrClaimed
+	case claim == "":
+		return nil
+	case !isHeld:
+		return marconi.ErrNotClaimed
+	case holder.id == claim && isClaimID(claim):
+		return nil // its claim is being made
+	}
+	_, err := s.claimed(ctx, v, claim)
+	if err == nil {
+		return marconi.ErrNotOwner
+	}
+	return err
+}
+
+// remove deletes a message, and later its leases.
+func (s *Store) remove(ctx context.Context, v *view, name string, generation int) error {
+	if err := s.c.Delete(ctx, v.at.message(name)); err != nil {
+		return err
+	}
+	s.watched.at(v.q).forget(name)
+	s.reaper.add(v.at.leases(name, generation)...)
+	return nil
+}
+
+// leases are a message's leases up to a generation. The later ones come last: as long as they are there, so is the count.
+func (p place) leases(name string, generation int) []objects.Path {
+	all := make([]objects.Path, 0, generation)
+	for g := 1; g <= generation; g++ {
+		all = append(all, p.lease(name, g))
+	}
+	return all
+}
+
+// DeleteMessages implements [marconi.DataStore].
+func (s *Store) DeleteMessages(ctx context.Context, q marconi.QueueRef, ids []marconi.MessageID, claims []marconi.ClaimID) error {
+	if err := s.door.Enter(ctx); err != nil {
+		return err
+	}
+	defer s.door.Leave()
+	names := namesOf(ids)
+	if len(names) == 0 {
+		return nil
+	}
+	if err := s.deleteMany(ctx, q, names, claims); err != nil {
+		return fmt.Errorf("delete %d messages: %w", len(names), err)
+	}
+	return nil
+}
+
+func (s *Store) deleteMany(ctx context.Context, q marconi.QueueRef, names []string, claims []marconi.ClaimID) error {
+	v := s.viewOf(q)
+	mine, err := v.heldByAny(ctx, claims)
+	if err != nil {
+		return err
+	}
+	if len(claims) > 0 {
+		if err := s.refuseAny(ctx, v, names, mine); err != nil {
+			return err
+		}
+		names = slices.DeleteFunc(names, func(name string) bool { return mine[name].Name == "" })
+	}
+	paths := make([]objects.Path, len(names))
+	for i, name := range names {
+		paths[i] = v.at.message(name)
+	}
+	if err := s.removeAll(ctx, paths); err != nil {
+		return err
+	}
+	s.watched.at(q).forget(names...)
+	s.reapLeases(v.at, names, mine)
+	return nil
+}
+
+// heldByAny is what live claims hold, by name.
+func (v *view) heldByAny(ctx context.Context, claims []marconi.ClaimID) (map[string]held, error) {
+	each := make([]map[string]held, len(claims))
+	err := v.s.parallel(len(claims), func(i int) (err error) {
+		each[i], err = v.heldBy(ctx, claims[i])
+		return err
+	})
+	all := map[string]held{}
+	for _, some := range each {
+		for name, h := range some {
+			all[name] = h
+		}
+	}
+	return all, err
+}
+
+// refuseAny says why none is deleted: one of them is there that the claims don't hold.
+func (s *Store) refuseAny(ctx context.Context, v *view, names []string, mine map[string]held) error {
+	others := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return mine[name].Name != "" })
+	found := make([]error, len(others))
+	err := s.parallel(len(others), func(i int) error {
+		one := *v // each asks for a claim of its own
+		r, _, err := s.whole(ctx, one.at, others[i])
+		if err != nil || !one.there(&r) {
+			return err
+		}
+		if err := one.readHolder(ctx, &r); err != nil {
+			return err
+		}
+		found[i] = marconi.ErrNotClaimed
+		if _, isHeld := one.holder(&r); isHeld {
+			found[i] = marconi.ErrNotOwner
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, why := range found {
+		if why != nil {
+			return why
+		}
+	}
+	return nil
+}
+
+// reapLeases removes, later, the leases of messages that were deleted. Of what no claim told of, a listing has to tell.
+func (s *Store) reapLeases(at place, names []string, mine map[string]held) {
+	var unknown []string
+	for _, name := range names {
+		h, known := mine[name]
+		if !known {
+			unknown = append(unknown, name)
+			continue
+		}
+		s.reaper.add(at.leases(name, h.Generation)...)
+	}
+	if len(unknown) > 0 {
+		s.reaper.addTask(func(ctx context.Context) error { return s.reapUnknown(ctx, at, unknown) })
+	}
+}

@@ -1,0 +1,244 @@
+package pure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/marconi-mq/marconi"
+	"github.com/marconi-mq/marconi/storage/swift/objects"
+)
+
+// Post implements [marconi.DataStore], but for one thing: of several messages a reader may see some before the others, and
+// if the process dies amid the call, some may stay alone.
+func (s *Store) Post(ctx context.Context, q marconi.QueueRef, p marconi.Post) ([]marconi.MessageID, error) {
+	if err := s.door.Enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.door.Leave()
+	names := s.names.next(len(p.Messages))
+	now := s.millis()
+	uploads := make([]objects.Upload, len(names))
+	ids := make([]marconi.MessageID, len(names))
+	for i, name := range names {
+		uploads[i] = uploadOf(name, p.Messages[i], p.Client, now)
+		ids[i] = marconi.MessageID(name)
+	}
+	w := s.watched.at(q)
+	w.announce(names, p, now)
+	if err := s.upload(ctx, q, uploads); err != nil {
+		w.withdraw(names)
+		s.lookSoon(q)
+		return nil, fmt.Errorf("post %d messages: %w", len(names), err)
+	}
+	s.tellPosted(q, w, names, p, now)
+	return ids, nil
+}
+
+func uploadOf(name string, m marconi.NewMessage, client marconi.ClientID, now int64) objects.Upload {
+	a := messageAttributes{expires: now + m.TTL.Duration().Milliseconds(), ttl: m.TTL, client: client, checksum: m.Checksum}
+	if m.Delay > 0 {
+		a.due = now + m.Delay.Duration().Milliseconds()
+	}
+	return objects.Upload{Name: messagePrefix + name, Body: m.Body, Attributes: a.attributes()}
+}
+
+// attributes are those of the message's object.
+func (m messageAttributes) attributes() objects.Attributes {
+	return objects.Attributes{ContentType: m.String(), DeleteAt: unixSeconds(m.keptUntil())}
+}
+
+// upload stores messages: one by a PUT; several, or the first of this process to the queue, together with what says whose
+// the container is.
+func (s *Store) upload(ctx context.Context, q marconi.QueueRef, uploads []objects.Upload) error {
+	at := s.placeOf(q)
+	if len(uploads) == 1 && s.ready.has(at.stem) {
+		u := uploads[0]
+		path := objects.Path{Container: at.containerOf(messageOf(u.Name)), Name: u.Name}
+		err := s.put(ctx, path, u.Body, u.Attributes)
+		if !errors.Is(err, objects.ErrContainer) {
+			return err
+		}
+		s.ready.drop(at.stem) // somebody has deleted the queue, and a late post makes it anew, to expire by itself
+	}
+	err := s.uploadMany(ctx, q, uploads)
+	if err != nil {
+		s.undo(ctx, at, uploads)
+	}
+	return err
+}
+
+// uploadMany stores messages in their containers.
+func (s *Store) uploadMany(ctx context.Context, q marconi.QueueRef, uploads []objects.Upload) error {
+	at := s.placeOf(q)
+	byContainer := map[string][]objects.Upload{}
+	if !s.ready.has(at.stem) {
+		byContainer[at.stem] = []objects.Upload{cardOf(q)}
+	}
+	for _, u := range uploads {
+		container := at.containerOf(messageOf(u.Name))
+		byContainer[container] = append(byContainer[container], u)
+	}
+	containers := make([]string, 0, len(byContainer))
+	for container := range byContainer {
+		containers = append(containers, container)
+	}
+	err := s.parallel(len(containers), func(i int) error { return s.putMany(ctx, containers[i], byContainer[containers[i]]) })
+	if err != nil {
+		return err
+	}
+	s.ready.add(at.stem)
+	return nil
+}
+
+// putMany stores objects in a container, which a bulk upload makes if it has to.
+func (s *Store) putMany(ctx context.Context, container string, uploads []objects.Upload) error {
+	err := s.c.PutMany(ctx, container, uploads)
+	if !errors.Is(err, objects.ErrContainer) {
+		return err
+	}
+	if err := s.c.MakeContainer(ctx, container); err != nil {
+		return err
+	}
+	return s.c.PutMany(ctx, container, uploads)
+}
+
+// undo removes what a post that failed may have stored. One message alone is there or is not, as a post may leave it.
+func (s *Store) undo(ctx context.Context, at place, uploads []objects.Upload) {
+	if len(uploads) == 1 {
+		return
+	}
+	ctx, cancel := repair(ctx)
+	defer cancel()
+	paths := make([]objects.Path, len(uploads))
+	for i, u := range uploads {
+		paths[i] = objects.Path{Container: at.containerOf(messageOf(u.Name)), Name: u.Name}
+	}
+	if s.removeAll(ctx, paths) != nil {
+		s.reaper.add(paths...)
+	}
+}
+
+// Message implements [marconi.DataStore].
+func (s *Store) Message(ctx context.Context, q marconi.QueueRef, id marconi.MessageID) (marconi.Message, error) {
+	if err := s.door.Enter(ctx); err != nil {
+		return marconi.Message{}, err
+	}
+	defer s.door.Leave()
+	name := string(id)
+	if !isName(name) {
+		return marconi.Message{}, marconi.ErrNoMessage
+	}
+	v := s.viewOf(q)
+	r, body, err := s.whole(ctx, v.at, name)
+	if err == nil && v.there(&r) {
+		err = v.readHolder(ctx, &r)
+	}
+	if err != nil {
+		return marconi.Message{}, fmt.Errorf("get message %s: %w", name, err)
+	}
+	if !v.there(&r) {
+		return marconi.Message{}, fmt.Errorf("get message %s: %w", name, marconi.ErrNoMessage)
+	}
+	return v.show(&r, body), nil
+}
+
+// whole gets a message, and lists its leases meanwhile. The object is right where the listing lags.
+func (s *Store) whole(ctx context.Context, at place, name string) (r record, body []byte, err error) {
+	var o objects.Object
+	err = s.parallel(2, func(i int) (err error) {
+		if i == 0 {
+			r, err = s.one(ctx, at, name)
+			return err
+		}
+		o, err = s.c.Get(ctx, at.message(name), false)
+		if isMissing(err) {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return r, nil, err
+	}
+	r.message, r.found = parseMessage(o.ContentType)
+	r.modified = o.Modified
+	return r, o.Body, nil
+}
+
+// readHolder asks for the claim under which the message was leased last, if there is one.
+func (v *view) readHolder(ctx context.Context, r *record) error {
+	v.claims = map[marconi.ClaimID]claimAttributes{}
+	if r.generation == 0 {
+		return nil
+	}
+	o, err := v.s.c.Head(ctx, v.at.claim(r.lease.claim), true)
+	if isMissing(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("look for its claim: %w", err)
+	}
+	if c, ok := parseClaim(r.lease.claim, o.ContentType); ok {
+		v.claims[c.id] = c
+	}
+	return nil
+}
+
+// Messages implements [marconi.DataStore].
+func (s *Store) Messages(ctx context.Context, q marconi.QueueRef, ids []marconi.MessageID) ([]marconi.Message, error) {
+	if err := s.door.Enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.door.Leave()
+	names := namesOf(ids)
+	if len(names) == 0 {
+		return nil, nil
+	}
+	v := s.viewOf(q)
+	listed, err := s.over(ctx, v.at, slices.Min(names), slices.Max(names))
+	if err == nil {
+		err = v.readClaims(ctx)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("get %d messages: %w", len(names), err)
+	}
+	return s.getEach(ctx, v, names, listed)
+}
+
+// getEach gets messages, whether a listing showed them or lags.
+func (s *Store) getEach(ctx context.Context, v *view, names []string, listed map[string]record) ([]marconi.Message, error) {
+	all := make([]marconi.Message, len(names))
+	err := s.parallel(len(names), func(i int) error {
+		o, err := s.c.Get(ctx, v.at.message(names[i]), false)
+		if isMissing(err) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("get message %s: %w", names[i], err)
+		}
+		r := listed[names[i]]
+		r.name, r.modified = names[i], o.Modified
+		if r.message, r.found = parseMessage(o.ContentType); v.there(&r) {
+			all[i] = v.show(&r, o.Body)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(all, func(m marconi.Message) bool { return m.ID == "" }), nil
+}
+
+// namesOf are the IDs that can be a message's, each once.
+func namesOf(ids []marconi.MessageID) []string {
+	names := make([]string, 0, len(ids))
+	seen := make(map[marconi.MessageID]bool, len(ids))
+	for _, id := range ids {
+		if isName(string(id)) && !seen[id] {
+			seen[id] = true
+			names = append(names, string(id))
+		}
+	}
+	return names
+}

@@ -1,0 +1,396 @@
+package pure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/marconi-mq/marconi"
+	"github.com/marconi-mq/marconi/storage/swift/objects"
+	"github.com/marconi-mq/marconi/storage/swift/swifttest"
+)
+
+// deliveries count how often each message was handed out.
+type deliveries struct {
+	mu sync.Mutex // guards of
+	of map[marconi.MessageID]int
+}
+
+func (d *deliveries) add(all []marconi.Message) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, m := range all {
+		d.of[m.ID]++
+	}
+}
+
+// check counts what was handed out more than once, and wants all of it handed out.
+func (d *deliveries) check(t *testing.T, ids []marconi.MessageID) (duplicates int) {
+	t.Helper()
+	for _, id := range ids {
+		if d.of[id] == 0 {
+			t.Errorf("message %s was never handed out", id)
+		}
+		duplicates += max(0, d.of[id]-1)
+	}
+	return duplicates
+}
+
+// workTogether lets workers of several processes claim or pop until nothing is left: they delete most of what they claim, and
+// give the rest back.
+func workTogether(t *testing.T, f *fixture, stores []*Store, each int) *deliveries {
+	t.Helper()
+	d := &deliveries{of: map[marconi.MessageID]int{}}
+	var workers sync.WaitGroup
+	for i, s := range stores {
+		for w := range each {
+			workers.Go(func() {
+				take := func() (int, error) { return claimAndDelete(t.Context(), s, f.q, d) }
+				if (i+w)%3 == 0 {
+					take = func() (int, error) {
+						got, err := s.Pop(t.Context(), f.q, 2)
+						d.add(got)
+						return len(got), err
+					}
+				}
+				if err := untilEmpty(t.Context(), s, f.q, take); err != nil {
+					t.Errorf("worker %d of process %d: %v", w, i, err)
+				}
+			})
+		}
+	}
+	workers.Wait()
+	return d
+}
+
+func claimAndDelete(ctx context.Context, s *Store, q marconi.QueueRef, d *deliveries) (int, error) {
+	id := newClaimID()
+	got, err := s.Claim(ctx, q, marconi.ClaimRequest{ID: id, TTL: 60, Limit: 3})
+	if err != nil {
+		return 0, err
+	}
+	d.add(got.Messages)
+	for _, m := range got.Messages {
+		if err := s.Delete(ctx, q, m.ID, id); err != nil {
+			return 0, err
+		}
+	}
+	return len(got.Messages), nil
+}
+
+// untilEmpty takes until the queue is empty: beside others, getting nothing doesn't say that.
+func untilEmpty(ctx context.Context, s *Store, q marconi.QueueRef, take func() (int, error)) error {
+	for {
+		n, err := take()
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			continue
+		}
+		stats, err := s.Stats(ctx, q)
+		if err != nil || stats.Total == 0 {
+			return err
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func TestTwoProcessesTakeEachMessageOnce(t *testing.T) {
+	for range 5 {
+		f := newFixture(t)
+		ids := f.post(messages(150, 600)...)
+		d := workTogether(t, f, []*Store{f.Store, f.open(f.clock.Now)}, 4)
+		if n := d.check(t, ids); n != 0 {
+			t.Fatalf("%d of %d messages were handed out twice", n, len(ids))
+		}
+	}
+}
+
+func TestOneProcessTakesEachMessageOnce(t *testing.T) {
+	f := newFixture(t)
+	ids := f.post(messages(200, 600)...)
+	d := workTogether(t, f, []*Store{f.Store}, 8)
+	if n := d.check(t, ids); n != 0 {
+		t.Errorf("%d of %d messages were handed out twice", n, len(ids))
+	}
+}
+
+// A slack account looks at If-None-Match before a PUT, and stores later: as Swift does, where a disk stalls.
+type slack struct {
+	objects.Client
+	between func(at objects.Path) // is called between the two
+}
+
+func (s *slack) Put(ctx context.Context, at objects.Path, body []byte, a objects.Attributes, options ...objects.PutOption) error {
+	if !slices.Contains(options, objects.Anew) {
+		return s.Client.Put(ctx, at, body, a, options...)
+	}
+	if _, err := s.Head(ctx, at, true); err == nil {
+		return objects.ErrExists
+	}
+	s.between(at)
+	return s.Client.Put(ctx, at, body, a)
+}
+
+// TestTheWindow shows what the package says it can't exclude: a lease whose PUT was looked at before another's, and stored after that
+// one was verified. With a wait before the verification that is longer than the PUT, it is excluded.
+func TestTheWindow(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		settle time.Duration
+		want   int
+	}{
+		{"without a wait both get the message", 0, 2},
+		{"with a wait one gets it", 500 * time.Millisecond, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFixture(t)
+			f.post(messages(1, 600)...)
+			looked, stall := make(chan struct{}), make(chan struct{})
+			late := &slack{Client: f.faulty, between: func(at objects.Path) {
+				if at.Name[0] == 'm' {
+					close(looked)
+					<-stall
+				}
+			}}
+			slow := mustOpen(t, late, Options{Now: f.clock.Now, LeaseSettle: c.settle})
+			fast := f.on(f.open(f.clock.Now, func(o *Options) { o.LeaseSettle = c.settle }))
+
+			taken := make(chan int)
+			go func() {
+				got, _ := slow.Claim(t.Context(), f.q, marconi.ClaimRequest{ID: newClaimID(), TTL: 60, Limit: 1})
+				taken <- len(got.Messages)
+			}()
+			<-looked
+			if c.settle > 0 {
+				time.AfterFunc(c.settle/5, func() { close(stall) })
+			}
+			_, got := fast.claim(60, 1)
+			if c.settle == 0 {
+				close(stall)
+			}
+			if n := <-taken + len(got); n != c.want {
+				t.Errorf("the message was handed out %d times, want %d", n, c.want)
+			}
+			if err := slow.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestAClaimsEndIsExactInItsProcessAndSafeInOthers(t *testing.T) {
+	f := newFixture(t)
+	f.post(messages(1, 600)...)
+	other := f.on(f.open(f.clock.Now))
+	ahead := f.on(f.open(f.clock.off(1900 * time.Millisecond)))
+	f.claim(10, 1)
+
+	f.clock.pass(10*time.Second - time.Millisecond)
+	for name, g := range map[string]*fixture{"its own": f, "another": other, "one that is ahead": ahead} {
+		if _, got := g.claim(60, 1); len(got) > 0 {
+			t.Errorf("1 ms before its end %s process took the claim's message", name)
+		}
+	}
+	f.clock.pass(time.Millisecond)
+	if _, got := other.claim(60, 1); len(got) > 0 {
+		t.Error("at its end, before Swift has let go of the claim, another process took its message")
+	}
+	_, got := f.claim(10, 1)
+	wantBodies(t, "a claim in its own process at the end", got, "1")
+
+	f.clock.pass(12 * time.Second) // Swift lets go of it at the next whole second
+	_, got = other.claim(10, 1)
+	wantBodies(t, "a claim of another process 2 s after the end", got, "1")
+	if got[0].ClaimCount != 3 {
+		t.Errorf("claim count = %d, want 3", got[0].ClaimCount)
+	}
+}
+
+func TestALiveClaimIsNotTakenOver(t *testing.T) {
+	for name, hide := range map[string]func(f *fixture){
+		"whose renewal listings don't show": func(f *fixture) { f.faulty.Lag(30*time.Second, f.clock.Now) },
+		"that can't be asked for":           func(f *fixture) { f.faulty.FailAll(swifttest.Head, swifttest.Refused) },
+		"that times out":                    func(f *fixture) { f.faulty.FailAll(swifttest.Head, swifttest.TimedOut) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			f.post(messages(1, 600)...)
+			id, _ := f.claim(10, 1)
+			f.clock.pass(9 * time.Second)
+			if err := f.UpdateClaim(t.Context(), f.q, id, marconi.ClaimUpdate{TTL: 100}); err != nil {
+				t.Fatal(err)
+			}
+			f.clock.pass(20 * time.Second)
+			hide(f)
+			other := f.on(f.open(f.clock.Now))
+			if got, err := other.Claim(t.Context(), f.q, marconi.ClaimRequest{ID: newClaimID(), TTL: 60, Limit: 1}); err != nil || len(got.Messages) > 0 {
+				t.Errorf("another process got %q, error %v", bodiesOf(got.Messages), err)
+			}
+			f.faulty.Reset()
+			c, err := f.Claimed(t.Context(), f.q, id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantBodies(t, "the claim", c.Messages, "1")
+		})
+	}
+}
+
+func TestARenewalAtTheEndIsRefused(t *testing.T) {
+	for name, late := range map[string]time.Duration{"at its end": 0, "after its end": time.Second, "before its end": -time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			f.post(messages(1, 600)...)
+			id, _ := f.claim(10, 1)
+			f.clock.pass(10*time.Second + late)
+			err := f.UpdateClaim(t.Context(), f.q, id, marconi.ClaimUpdate{TTL: 60})
+			if late < 0 && err != nil || late >= 0 && !errors.Is(err, marconi.ErrNoClaim) {
+				t.Errorf("UpdateClaim: %v", err)
+			}
+		})
+	}
+}
+
+// TestARenewalLosesWhatAnotherHas is a renewal that was slow: when it is stored, another process has found the claim ended.
+func TestARenewalLosesWhatAnotherHas(t *testing.T) {
+	f := newFixture(t)
+	f.post(messages(2, 600)...)
+	id, _ := f.claim(10, 2)
+	other := f.on(f.open(f.clock.Now))
+	f.clock.pass(9 * time.Second)
+	f.faulty.Fail(swifttest.Put, 1, swifttest.Fault{First: func() {
+		f.clock.pass(13 * time.Second)
+		if _, got := other.claim(60, 1); len(got) != 1 {
+			t.Errorf("another process got %q", bodiesOf(got))
+		}
+	}})
+	if err := f.UpdateClaim(t.Context(), f.q, id, marconi.ClaimUpdate{TTL: 60}); err != nil {
+		t.Fatal(err)
+	}
+	c, err := f.Claimed(t.Context(), f.q, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantBodies(t, "the claim after its renewal", c.Messages, "2")
+}
+
+func TestALongClaimKeepsItsMessage(t *testing.T) {
+	const day = 86400
+	f := newFixture(t)
+	id := f.post(messages(1, 60)...)[0]
+	claim := newClaimID()
+	if _, err := f.Claim(t.Context(), f.q, marconi.ClaimRequest{ID: claim, TTL: day, Grace: 10, Limit: 1}); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 6 {
+		f.clock.pass((day - 1) * time.Second)
+		f.account.Expire()
+		var err error
+		if i%2 == 0 {
+			err = f.UpdateClaim(t.Context(), f.q, claim, marconi.ClaimUpdate{TTL: day, Grace: 10})
+		} else {
+			f.clock.pass(5 * time.Second)
+			claim = newClaimID()
+			_, err = f.Claim(t.Context(), f.q, marconi.ClaimRequest{ID: claim, TTL: day, Grace: 10, Limit: 1})
+		}
+		if err != nil {
+			t.Fatalf("after %d days: %v", i+1, err)
+		}
+		m, err := f.Message(t.Context(), f.q, id)
+		if err != nil || m.Claim != claim || m.TTL != day+10 {
+			t.Fatalf("after %d days the message is %+v, error %v", i+1, m, err)
+		}
+	}
+}
+
+func TestOtherProcessesSeeAPurge(t *testing.T) {
+	f := newFixture(t)
+	other := f.on(f.open(f.clock.off(-3 * time.Second))) // whose clock is behind
+	f.post(messages(2, 600)...)
+	other.post(messages(2, 600)...)
+	if err := f.Purge(t.Context(), f.q); err != nil {
+		t.Fatal(err)
+	}
+	other.post(marconi.NewMessage{TTL: 600, Body: []byte("3")})
+	for name, g := range map[string]*fixture{"the process that purged": f, "another": other} {
+		wantBodies(t, "a listing of "+name, g.all(), "3")
+	}
+	if n, err := other.Collect(t.Context()); n != 4 || err != nil {
+		t.Errorf("Collect by another process = %d, %v; want the 4 that were purged", n, err)
+	}
+	_, got := other.claim(60, 5)
+	wantBodies(t, "a claim", got, "3")
+}
+
+// TestWhoWaitsHearsOfOthers waits for what another process does.
+func TestWhoWaitsHearsOfOthers(t *testing.T) {
+	account := swifttest.NewMemory(swifttest.Options{})
+	here := mustOpen(t, account, Options{PollEvery: 20 * time.Millisecond})
+	there := mustOpen(t, account, Options{})
+	defer here.Close()
+	defer there.Close()
+	q := newQueue("q")
+	watches := make([]marconi.Watch, 3)
+	for i := range watches {
+		watches[i] = here.Watch(q, marconi.Interest{Take: true})
+		defer watches[i].Close()
+	}
+	lister := here.Watch(q, marconi.Interest{Client: observer})
+	defer lister.Close()
+
+	post := marconi.Post{Client: producer, Messages: messages(1, 60)}
+	if _, err := there.Post(t.Context(), q, post); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, "the lister", lister)
+	time.Sleep(100 * time.Millisecond) // several looks
+	woken := 0
+	for _, w := range watches {
+		select {
+		case <-w.C():
+			woken++
+		default:
+		}
+	}
+	if woken != 1 {
+		t.Errorf("another process's post of one woke %d of those who take, want 1", woken)
+	}
+	claim := newClaimID()
+	if _, err := there.Claim(t.Context(), q, marconi.ClaimRequest{ID: claim, TTL: 60, Limit: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if err := there.Release(t.Context(), q, claim); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, "the lister, after a release that it hardly saw", lister)
+}
+
+func wait(t *testing.T, who string, w marconi.Watch) {
+	t.Helper()
+	select {
+	case <-w.C():
+	case <-time.After(5 * time.Second):
+		t.Fatalf("%s was not woken", who)
+	}
+}
+
+func TestShardsBelongToTheData(t *testing.T) {
+	f := newFixture(t, func(o *Options) { o.Shards = 4 })
+	f.post(messages(5, 60)...)
+	if s, err := New(t.Context(), f.faulty, Options{Shards: 2, Now: f.clock.Now}); err == nil {
+		t.Error("a store opened data in 4 shards as if there were 2")
+		_ = s.Close()
+	}
+	for _, n := range []int{-1, 256} {
+		if s, err := New(t.Context(), f.faulty, Options{Shards: n, Namespace: fmt.Sprint("n", n)}); err == nil {
+			t.Errorf("a store opened with %d shards", n)
+			_ = s.Close()
+		}
+	}
+}

@@ -1,0 +1,198 @@
+package pure
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/marconi-mq/marconi"
+	"github.com/marconi-mq/marconi/storage/swift/objects"
+)
+
+// A card says whose a container is: its name can't be read back.
+type card struct {
+	Project     string `json:"project"`
+	Queue       string `json:"queue"`
+	Incarnation int64  `json:"incarnation"`
+}
+
+// cardOf is a queue's card as it is stored. It never ends, and goes with the container.
+func cardOf(q marconi.QueueRef) objects.Upload {
+	body, err := json.Marshal(card{string(q.Project), string(q.Name), int64(q.Incarnation)})
+	if err != nil {
+		panic(err) // strings and a number can be written
+	}
+	return objects.Upload{Name: nameCard, Body: body, Attributes: objects.Attributes{ContentType: jsonType}}
+}
+
+// parseCard reads a card.
+func parseCard(body []byte) (marconi.QueueRef, error) {
+	var c card
+	if err := json.Unmarshal(body, &c); err != nil {
+		return marconi.QueueRef{}, fmt.Errorf("read the name of a queue: %w", err)
+	}
+	if c.Incarnation <= 0 {
+		return marconi.QueueRef{}, errors.New("read the name of a queue: it has no incarnation")
+	}
+	key := marconi.QueueKey{Project: marconi.Project(c.Project), Name: marconi.QueueName(c.Queue)}
+	return marconi.QueueRef{QueueKey: key, Incarnation: marconi.Incarnation(c.Incarnation)}, nil
+}
+
+// ready are the queues whose containers and cards this process knows to be there.
+type ready struct {
+	mu  sync.Mutex // guards all
+	all map[string]struct{}
+}
+
+// mostReady bounds the memory for queues that are used once: those dropped are looked at once more.
+const mostReady = 100_000
+
+func (r *ready) has(stem string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, has := r.all[stem]
+	return has
+}
+
+func (r *ready) add(stem string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.all == nil || len(r.all) >= mostReady {
+		r.all = map[string]struct{}{}
+	}
+	r.all[stem] = struct{}{}
+}
+
+func (r *ready) drop(stem string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.all, stem)
+}
+
+// eachQueue calls do for all queues of the namespace, as far as the account's listing knows of them.
+func (s *Store) eachQueue(ctx context.Context, do func(marconi.QueueRef) error) error {
+	prefix := s.o.Namespace + "-"
+	for marker := ""; ; {
+		names, err := s.c.Containers(ctx, objects.Listing{Prefix: prefix, Marker: marker})
+		if err != nil {
+			return fmt.Errorf("list containers: %w", err)
+		}
+		if len(names) == 0 {
+			return nil
+		}
+		marker = names[len(names)-1]
+		for _, name := range names {
+			if strings.Contains(strings.TrimPrefix(name, prefix), "-") {
+				continue // a further shard
+			}
+			if err := s.visit(ctx, name, do); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// visit calls do for the queue of a container. One that has gone meanwhile, or is none of ours, is passed over.
+func (s *Store) visit(ctx context.Context, stem string, do func(marconi.QueueRef) error) error {
+	o, err := s.c.Get(ctx, objects.Path{Container: stem, Name: nameCard}, false)
+	if isMissing(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read the name of a queue: %w", err)
+	}
+	q, err := parseCard(o.Body)
+	if err != nil || s.placeOf(q).stem != stem {
+		return nil
+	}
+	return do(q)
+}
+
+// Queues implements [marconi.DataStore].
+func (s *Store) Queues(ctx context.Context) ([]marconi.QueueRef, error) {
+	if err := s.door.Enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.door.Leave()
+	var all []marconi.QueueRef
+	err := s.eachQueue(ctx, func(q marconi.QueueRef) error {
+		holds, err := s.holdsAny(ctx, q)
+		if holds {
+			all = append(all, q)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("find the queues that hold messages: %w", err)
+	}
+	return all, nil
+}
+
+func (s *Store) holdsAny(ctx context.Context, q marconi.QueueRef) (bool, error) {
+	w := s.walkBehind(s.placeOf(q), "")
+	for size := firstPage; !w.done(); size = 0 {
+		records, err := w.next(ctx, size)
+		if err != nil {
+			return false, err
+		}
+		v := s.viewOf(q)
+		if err := v.readClaims(ctx); err != nil {
+			return false, err
+		}
+		for i := range records {
+			if v.there(&records[i]) {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
+
+// DeleteQueue implements [marconi.DataStore]. This process sees nothing of the queue from now on; the objects are removed in the
+// background. Others hear of it from the control store: nobody will ask for this incarnation again.
+func (s *Store) DeleteQueue(ctx context.Context, q marconi.QueueRef) error {
+	if err := s.door.Enter(ctx); err != nil {
+		return err
+	}
+	defer s.door.Leave()
+	dropped := s.names.latest()
+	s.marks.set(q, s.o.Now(), func(m *mark) { m.dropped = dropped })
+	s.ready.drop(s.placeOf(q).stem)
+	s.reaper.addTask(func(ctx context.Context) error {
+		_, err := s.reapQueue(ctx, q)
+		return err
+	})
+	return nil
+}
+
+// Purge implements [marconi.DataStore]. What Swift has stored before the mark is gone: by its clock, for those of the processes
+// differ.
+func (s *Store) Purge(ctx context.Context, q marconi.QueueRef) error {
+	if err := s.door.Enter(ctx); err != nil {
+		return err
+	}
+	defer s.door.Leave()
+	at := s.placeOf(q).purge()
+	a := plainText(randomHex(8))
+	a.DeleteAt = s.o.Now().Add(keepMarks)
+	err := s.put(ctx, at, nil, a)
+	if errors.Is(err, objects.ErrContainer) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("purge a queue: %w", err)
+	}
+	o, err := s.c.Head(ctx, at, true)
+	if err != nil && !isMissing(err) {
+		return fmt.Errorf("purge a queue: %w", err)
+	}
+	s.marks.set(q, s.o.Now(), func(m *mark) { m.purged = o.Modified })
+	s.reaper.addTask(func(ctx context.Context) error {
+		_, err := s.sweep(ctx, q)
+		return err
+	})
+	return nil
+}

@@ -1,0 +1,281 @@
+package pure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/marconi-mq/marconi"
+	"github.com/marconi-mq/marconi/storage/swift/objects"
+)
+
+const (
+	// reapAfter is how long a message must have expired before it is removed: another process's clock may be behind, and a claim
+	// that extends it under way.
+	reapAfter = time.Minute
+
+	// lastReap is for how long a store that is closed goes on to remove what it was about to.
+	lastReap = 5 * time.Second
+
+	// What waits to be removed is bounded: Swift removes everything by itself, a day after it was of use.
+	mostPaths = 100_000
+	mostTasks = 1000
+
+	taskTries = 5
+)
+
+// A reaper holds what is to be removed in the background.
+type reaper struct {
+	mu    sync.Mutex // guards what follows
+	paths []objects.Path
+	tasks []task
+}
+
+type task struct {
+	do    func(ctx context.Context) error
+	tries int
+}
+
+func newReaper() reaper { return reaper{} }
+
+// add has objects removed.
+func (r *reaper) add(paths ...objects.Path) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.paths = append(r.paths, paths[:min(len(paths), mostPaths-len(r.paths))]...)
+}
+
+// addTask has something done that finds out what to remove.
+func (r *reaper) addTask(do func(ctx context.Context) error) { r.addAgain(task{do: do}) }
+
+func (r *reaper) addAgain(t task) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.tasks) < mostTasks {
+		r.tasks = append(r.tasks, t)
+	}
+}
+
+// empty gives what there is to do.
+func (r *reaper) empty() ([]objects.Path, []task) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	paths, tasks := r.paths, r.tasks
+	r.paths, r.tasks = nil, nil
+	return paths, tasks
+}
+
+// reapAlways removes what is to be removed, until the store is closed.
+func (s *Store) reapAlways() {
+	reap, sweep := time.NewTicker(s.o.ReapEvery), time.NewTicker(s.o.SweepEvery)
+	defer reap.Stop()
+	defer sweep.Stop()
+	for {
+		var err error
+		select {
+		case <-s.living.Done():
+			s.reapLast()
+			return
+		case <-reap.C:
+			err = s.reap(s.living)
+		case <-sweep.C:
+			_, err = s.sweepAll(s.living)
+		}
+		if err != nil && s.living.Err() == nil {
+			s.o.Logger.Warn("removing what is of no use any more failed; it is tried again", "error", err)
+		}
+	}
+}
+
+// reapLast does what there is to do when the store is closed.
+func (s *Store) reapLast() {
+	ctx, cancel := context.WithTimeout(context.Background(), lastReap)
+	defer cancel()
+	if err := s.reap(ctx); err != nil {
+		s.o.Logger.Warn("removing what is of no use any more failed; it ends by itself", "error", err)
+	}
+}
+
+// reap does what there is to do. What fails is done again later, a few times.
+func (s *Store) reap(ctx context.Context) error {
+	paths, tasks := s.reaper.empty()
+	err := s.removeAll(ctx, paths)
+	if err != nil {
+		s.reaper.add(paths...)
+	}
+	errs := []error{err}
+	for _, t := range tasks {
+		err := t.do(ctx)
+		if t.tries++; err != nil && t.tries < taskTries {
+			s.reaper.addAgain(t)
+		}
+		errs = append(errs, err)
+	}
+	s.marks.forget(s.o.Now())
+	return errors.Join(errs...)
+}
+
+// Collect implements [marconi.DataStore].
+func (s *Store) Collect(ctx context.Context) (int, error) {
+	if err := s.door.Enter(ctx); err != nil {
+		return 0, err
+	}
+	defer s.door.Leave()
+	err := s.reap(ctx)
+	n, sweepErr := s.sweepAll(ctx)
+	if err := errors.Join(err, sweepErr); err != nil {
+		return n, fmt.Errorf("collect: %w", err)
+	}
+	return n, nil
+}
+
+// sweepAll removes what has expired in all queues. Their containers stay, also if they are empty: a message that is posted while
+// its container goes would be in no listing any more.
+func (s *Store) sweepAll(ctx context.Context) (total int, err error) {
+	err = s.eachQueue(ctx, func(q marconi.QueueRef) error {
+		n, err := s.sweep(ctx, q)
+		total += n
+		return err
+	})
+	return total, err
+}
+
+// sweep removes the messages of a queue that have expired long enough ago or were purged or dropped, then their leases, and
+// says how many messages that were.
+func (s *Store) sweep(ctx context.Context, q marconi.QueueRef) (total int, err error) {
+	for w := s.walkBehind(s.placeOf(q), ""); !w.done(); {
+		records, err := w.next(ctx, 0)
+		if err != nil || len(records) == 0 {
+			return total, err
+		}
+		n, err := s.sweepPage(ctx, q, records)
+		if total += n; err != nil {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+func (s *Store) sweepPage(ctx context.Context, q marconi.QueueRef, records []record) (int, error) {
+	v := s.viewOf(q)
+	if err := v.readClaims(ctx); err != nil {
+		return 0, err
+	}
+	gone := make([]bool, len(records))
+	err := s.parallel(len(records), func(i int) (err error) {
+		gone[i], err = s.isOver(ctx, v, &records[i])
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return s.removeRecords(ctx, v.at, records, gone)
+}
+
+// isOver reports whether a message can be removed. A lease that extended it may be missing in a listing that lags.
+func (s *Store) isOver(ctx context.Context, v *view, r *record) (bool, error) {
+	if !r.found {
+		return r.name <= v.mark.dropped, nil
+	}
+	if v.mark.covers(r.name, r.modified) {
+		return true, nil
+	}
+	if r.ends()+reapAfter.Milliseconds() > v.now {
+		return false, nil
+	}
+	_, err := s.c.Head(ctx, v.at.lease(r.name, r.generation+1), true)
+	if isMissing(err) {
+		return true, nil
+	}
+	return false, err
+}
+
+func (s *Store) removeRecords(ctx context.Context, at place, records []record, gone []bool) (int, error) {
+	var messages, leases []objects.Path
+	for i := range records {
+		if !gone[i] {
+			continue
+		}
+		if records[i].found {
+			messages = append(messages, at.message(records[i].name))
+		}
+		leases = append(leases, at.leases(records[i].name, records[i].generation)...)
+	}
+	if err := s.removeAll(ctx, messages); err != nil {
+		return 0, err
+	}
+	return len(messages), s.removeAll(ctx, leases)
+}
+
+// reapQueue removes what a queue held when it was deleted, and its containers if nobody has posted since.
+func (s *Store) reapQueue(ctx context.Context, q marconi.QueueRef) (int, error) {
+	at := s.placeOf(q)
+	n, err := s.sweep(ctx, q)
+	if err != nil {
+		return n, err
+	}
+	return n, s.removeEmpty(ctx, at)
+}
+
+// removeEmpty removes the containers of a queue without messages. Claims are listed first: those listed hold none of the messages
+// that may come meanwhile.
+func (s *Store) removeEmpty(ctx context.Context, at place) error {
+	claims, err := s.c.List(ctx, at.stem, objects.Listing{Prefix: claimPrefix})
+	if isMissing(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for i := range at.shards {
+		left, err := s.c.List(ctx, at.shard(i), objects.Listing{Prefix: messagePrefix, Limit: 1})
+		if err != nil && !isMissing(err) || len(left) > 0 {
+			return err
+		}
+	}
+	paths := []objects.Path{at.card()}
+	for _, e := range claims {
+		paths = append(paths, objects.Path{Container: at.stem, Name: e.Name})
+	}
+	body, err := s.c.Get(ctx, at.card(), false)
+	if err == nil {
+		err = s.removeAll(ctx, paths)
+	}
+	if err != nil && !isMissing(err) {
+		return err
+	}
+	return s.removeContainers(ctx, at, body)
+}
+
+// removeContainers removes a queue's containers. If one is not empty, somebody has posted: the card is put back.
+func (s *Store) removeContainers(ctx context.Context, at place, card objects.Object) error {
+	for i := range at.shards {
+		err := s.c.DeleteContainer(ctx, at.shard(i))
+		if errors.Is(err, objects.ErrConflict) {
+			return s.put(ctx, at.card(), card.Body, card.Attributes)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	s.ready.drop(at.stem)
+	return nil
+}
+
+// reapUnknown removes the leases of deleted messages, as far as a listing shows them without the message.
+func (s *Store) reapUnknown(ctx context.Context, at place, names []string) error {
+	listed, err := s.over(ctx, at, slices.Min(names), slices.Max(names))
+	if err != nil {
+		return err
+	}
+	var leases []objects.Path
+	for _, name := range names {
+		if r := listed[name]; !r.found {
+			leases = append(leases, at.leases(name, r.generation)...)
+		}
+	}
+	return s.removeAll(ctx, leases)
+}

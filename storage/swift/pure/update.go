@@ -1,0 +1,156 @@
+package pure
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/marconi-mq/marconi"
+	"github.com/marconi-mq/marconi/storage/swift/objects"
+)
+
+// UpdateClaim implements [marconi.DataStore].
+func (s *Store) UpdateClaim(ctx context.Context, q marconi.QueueRef, id marconi.ClaimID, u marconi.ClaimUpdate) error {
+	if err := s.door.Enter(ctx); err != nil {
+		return err
+	}
+	defer s.door.Leave()
+	if !isClaimID(id) {
+		return fmt.Errorf("update a claim: %w", marconi.ErrNoClaim)
+	}
+	c, held, err := s.renew(ctx, q, id, u)
+	if err != nil {
+		return fmt.Errorf("update a claim: %w", err)
+	}
+	s.tellClaimed(q, c, held)
+	return nil
+}
+
+// renew gives a claim a new end. Others that see it end at this moment wait for the lock, or for the margin that clocks need; so
+// an end that has come is never put off.
+func (s *Store) renew(
+	ctx context.Context, q marconi.QueueRef, id marconi.ClaimID, u marconi.ClaimUpdate,
+) (claimAttributes, []held, error) {
+	at := s.placeOf(q)
+	defer s.renewing.lock(at.claim(id))()
+	v := s.viewOf(q)
+	c, content, err := v.readClaim(ctx, id)
+	if err == nil && len(content.Held) == 0 {
+		err = marconi.ErrNoClaim
+	}
+	if err != nil {
+		return c, nil, err
+	}
+	old := c
+	c.ends, c.node = v.now+u.TTL.Duration().Milliseconds(), s.names.node
+	content.TTL, content.Updated = u.TTL, v.now
+	if err := s.extendHeld(ctx, v, c, content.Held, u); err != nil {
+		return c, nil, err
+	}
+	if !old.live(s.millis()) {
+		return c, nil, marconi.ErrNoClaim
+	}
+	if err := s.writeClaim(ctx, at, c, content); err != nil {
+		return c, nil, err
+	}
+	mine, err := s.lookAgain(ctx, v, c, content)
+	return c, mine, err
+}
+
+// extendHeld puts off the ends of messages that would end before the claim (law C5): in their leases first, for a message that
+// lives longer than its claim says is no harm.
+func (s *Store) extendHeld(ctx context.Context, v *view, c claimAttributes, all []held, u marconi.ClaimUpdate) error {
+	until := c.ends + u.Grace.Duration().Milliseconds()
+	return s.parallel(len(all), func(i int) error {
+		h := &all[i]
+		if h.Ends <= v.now || h.Ends >= c.ends {
+			return nil
+		}
+		if err := s.extendOne(ctx, v.at, c, h, until, u.TTL+u.Grace); err != nil {
+			return fmt.Errorf("extend message %s: %w", h.Name, err)
+		}
+		return nil
+	})
+}
+
+// extendOne extends the lease, and keeps the object of the message if Swift would let go of it before. What is not there any
+// more was deleted.
+func (s *Store) extendOne(ctx context.Context, at place, c claimAttributes, h *held, until int64, ttl marconi.Seconds) error {
+	if outlives(until, h.Kept) {
+		if err := s.keepHeld(ctx, at, h, until); err != nil {
+			return err
+		}
+	}
+	l := leaseAttributes{claim: c.id, birth: c.birth, count: h.Count, until: until, ttl: ttl}
+	kept := unixSeconds(max(h.Kept, keptUntil(until)))
+	err := s.c.Post(ctx, at.lease(h.Name, h.Generation), objects.Attributes{ContentType: l.String(), DeleteAt: kept})
+	if err != nil && !isMissing(err) {
+		return err
+	}
+	h.Ends, h.TTL = until, ttl
+	return nil
+}
+
+// keepHeld keeps the object of a held message until a while after its end.
+func (s *Store) keepHeld(ctx context.Context, at place, h *held, until int64) error {
+	o, err := s.c.Head(ctx, at.message(h.Name), true)
+	if isMissing(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	m, ok := parseMessage(o.ContentType)
+	if !ok {
+		return nil
+	}
+	m.kept = max(m.kept, keptUntil(until))
+	h.Kept = m.kept
+	return s.keepAs(ctx, at.message(h.Name), m)
+}
+
+// lookAgain looks whether the renewed claim still has its messages. Those that another has are its own no longer; and without a
+// message that is there, there is no claim.
+func (s *Store) lookAgain(ctx context.Context, v *view, c claimAttributes, content claimContent) ([]held, error) {
+	names := make([]string, len(content.Held))
+	for i, h := range content.Held {
+		names[i] = h.Name
+	}
+	listed, err := s.over(ctx, v.at, slices.Min(names), slices.Max(names))
+	if err != nil {
+		return nil, err
+	}
+	var mine, there []held
+	for _, h := range content.Held {
+		r := listed[h.Name]
+		if r.generation > h.Generation {
+			continue
+		}
+		mine = append(mine, h)
+		if h.Ends > v.now && r.found && !v.mark.covers(h.Name, r.modified) {
+			there = append(there, h)
+		}
+	}
+	if len(there) == 0 {
+		if err := s.endEmpty(ctx, v, c, mine); err != nil {
+			return nil, err
+		}
+	}
+	if len(mine) < len(content.Held) {
+		content.Held = mine
+		return there, s.writeClaim(ctx, v.at, c, content)
+	}
+	return there, nil
+}
+
+// endEmpty ends a claim whose messages a listing does not show, unless they are there nevertheless: listings lag.
+func (s *Store) endEmpty(ctx context.Context, v *view, c claimAttributes, mine []held) error {
+	messages, err := v.heldMessages(ctx, c, mine)
+	if err != nil || len(messages) > 0 {
+		return err
+	}
+	if err := s.c.Delete(ctx, v.at.claim(c.id)); err != nil && !isMissing(err) {
+		return err
+	}
+	return marconi.ErrNoClaim
+}

@@ -1,0 +1,244 @@
+package pure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/marconi-mq/marconi"
+	"github.com/marconi-mq/marconi/storage/swift/objects"
+)
+
+// A view is what a call knows of a queue, and by which time it judges. Messages were listed before claims: the other way
+// round a lease taken in between would look dead.
+type view struct {
+	s      *Store
+	q      marconi.QueueRef
+	at     place
+	now    int64
+	claims map[marconi.ClaimID]claimAttributes
+	mark   mark
+}
+
+// viewOf is a view without claims.
+func (s *Store) viewOf(q marconi.QueueRef) *view {
+	return &view{s: s, q: q, at: s.placeOf(q), now: s.millis(), mark: s.marks.of(q)}
+}
+
+// readClaims lists the queue's claims, and whether it was purged.
+func (v *view) readClaims(ctx context.Context) error {
+	v.claims = map[marconi.ClaimID]claimAttributes{}
+	full := v.s.pageSize(0)
+	for marker := ""; ; {
+		page, err := v.s.c.List(ctx, v.at.stem, objects.Listing{Prefix: claimPrefix, Marker: marker})
+		if errors.Is(err, objects.ErrContainer) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("list claims: %w", err)
+		}
+		for _, e := range page {
+			v.addClaim(e)
+		}
+		if len(page) < full {
+			return nil
+		}
+		marker = page[len(page)-1].Name
+	}
+}
+
+func (v *view) addClaim(e objects.Entry) {
+	if e.Name == purgeMark {
+		if e.Modified.After(v.mark.purged) {
+			v.mark.purged = e.Modified
+		}
+		return
+	}
+	id := marconi.ClaimID(strings.TrimPrefix(e.Name, claimPrefix))
+	if c, ok := parseClaim(id, e.ContentType); ok {
+		v.claims[id] = c
+	}
+}
+
+// there reports whether the record is of a message that exists: not deleted, purged or expired.
+func (v *view) there(r *record) bool {
+	return r.found && r.ends() > v.now && !v.mark.covers(r.name, r.modified)
+}
+
+// holder is the claim that holds the message, as far as listings know.
+func (v *view) holder(r *record) (claimAttributes, bool) {
+	if r.generation == 0 {
+		return claimAttributes{}, false
+	}
+	c, known := v.claims[r.lease.claim]
+	return c, known && c.birth == r.lease.birth && c.live(v.now)
+}
+
+// show makes a message of a record and, if there is one, its object.
+func (v *view) show(r *record, body []byte) marconi.Message {
+	m := marconi.Message{
+		ID: marconi.MessageID(r.name), TTL: r.ttl(), Body: body, Client: r.message.client, Checksum: r.message.checksum,
+		ClaimCount: r.lease.count, Created: time.UnixMilli(r.created()).UTC(), Age: ageOf(r.created(), v.now),
+	}
+	if c, holds := v.holder(r); holds && isClaimID(c.id) {
+		m.Claim = c.id
+	}
+	return m
+}
+
+// ageOf is whole seconds, and none for what was made by a clock that is ahead.
+func ageOf(since, now int64) marconi.Seconds { return marconi.Seconds(max(0, now-since) / 1000) }
+
+// bodies gets the bodies of messages, in parallel, and shows those that are there still.
+func (v *view) bodies(ctx context.Context, records []record) ([]marconi.Message, error) {
+	all := make([]marconi.Message, len(records))
+	gone := make([]bool, len(records))
+	err := v.s.parallel(len(records), func(i int) error {
+		o, err := v.s.c.Get(ctx, v.at.message(records[i].name), false)
+		if isMissing(err) {
+			gone[i] = true
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("get message %s: %w", records[i].name, err)
+		}
+		all[i] = v.show(&records[i], o.Body)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	found := all[:0]
+	for i, m := range all {
+		if !gone[i] {
+			found = append(found, m)
+		}
+	}
+	return found, nil
+}
+
+// A mark says what of a queue's messages has gone at one stroke.
+type mark struct {
+	dropped string    // names up to this: the queue was deleted
+	purged  time.Time // stored until then, by Swift's clock: it was purged
+}
+
+// covers reports whether the message of that name, stored at that time, has gone.
+func (m mark) covers(name string, stored time.Time) bool {
+	return name <= m.dropped || !m.purged.IsZero() && !stored.After(m.purged)
+}
+
+// marks are those that this process has made. They are kept longer than listings may lag.
+type marks struct {
+	mu   sync.Mutex // guards what follows
+	all  map[marconi.QueueRef]mark
+	made map[marconi.QueueRef]time.Time
+}
+
+// keepMarks is for how long a mark is kept. What then still shows up was posted long after it, by somebody who had not heard.
+const keepMarks = 25 * time.Hour
+
+func (m *marks) of(q marconi.QueueRef) mark {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.all[q]
+}
+
+// set changes the mark of a queue.
+func (m *marks) set(q marconi.QueueRef, now time.Time, change func(*mark)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.all == nil {
+		m.all, m.made = map[marconi.QueueRef]mark{}, map[marconi.QueueRef]time.Time{}
+	}
+	one := m.all[q]
+	change(&one)
+	m.all[q], m.made[q] = one, now
+}
+
+// forget drops marks that are old.
+func (m *marks) forget(now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for q, made := range m.made {
+		if now.Sub(made) > keepMarks {
+			delete(m.all, q)
+			delete(m.made, q)
+		}
+	}
+}
+
+// A keySet is a set of keys, each of which one caller has at a time.
+type keySet struct {
+	mu  sync.Mutex // guards all
+	all map[objects.Path]struct{}
+}
+
+// take gives the key to the caller, unless another has it.
+func (k *keySet) take(key objects.Path) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if _, taken := k.all[key]; taken {
+		return false
+	}
+	if k.all == nil {
+		k.all = map[objects.Path]struct{}{}
+	}
+	k.all[key] = struct{}{}
+	return true
+}
+
+func (k *keySet) give(keys ...objects.Path) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, key := range keys {
+		delete(k.all, key)
+	}
+}
+
+// Locks are locks by a key.
+type locks struct {
+	mu  sync.Mutex // guards all, and the counts in it
+	all map[objects.Path]*lock
+}
+
+type lock struct {
+	mu    sync.Mutex // held by who has the key
+	users int
+}
+
+// lock waits until nobody else has the key, and gives what ends that.
+func (l *locks) lock(key objects.Path) (unlock func()) {
+	one := l.enter(key)
+	one.mu.Lock()
+	return func() {
+		one.mu.Unlock()
+		l.leave(key, one)
+	}
+}
+
+func (l *locks) enter(key objects.Path) *lock {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.all == nil {
+		l.all = map[objects.Path]*lock{}
+	}
+	one := l.all[key]
+	if one == nil {
+		one = &lock{}
+		l.all[key] = one
+	}
+	one.users++
+	return one
+}
+
+func (l *locks) leave(key objects.Path, one *lock) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if one.users--; one.users == 0 {
+		delete(l.all, key)
+	}
+}

@@ -1,0 +1,256 @@
+package pure
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/marconi-mq/marconi"
+	"github.com/marconi-mq/marconi/storage/swift/objects"
+)
+
+// A record is what listings show of a message: itself, and the latest of its leases.
+type record struct {
+	name       string
+	found      bool // the message itself: leases may outlive it
+	message    messageAttributes
+	modified   time.Time // by Swift's clock
+	generation int       // of the latest lease; 0: it was never leased
+	lease      leaseAttributes
+}
+
+// ends is when the message expires, in Unix milliseconds.
+func (r *record) ends() int64 { return max(r.message.expires, r.lease.until) }
+
+// ttl is the message's TTL, as posted or as a claim has raised it.
+func (r *record) ttl() marconi.Seconds {
+	if r.lease.until > r.message.expires {
+		return r.lease.ttl
+	}
+	return r.message.ttl
+}
+
+// created is when it was posted, in Unix milliseconds.
+func (r *record) created() int64 { return r.message.expires - r.message.ttl.Duration().Milliseconds() }
+
+func (r *record) delayed(now int64) bool { return r.message.due > now }
+
+// add puts what an entry says into the record. What is no entry of ours is left out.
+func (r *record) add(e objects.Entry, generation int) {
+	if generation == 0 {
+		r.message, r.found = parseMessage(e.ContentType)
+		r.modified = e.Modified
+		return
+	}
+	lease, ok := parseLease(e.ContentType)
+	if ok && generation > r.generation {
+		r.generation, r.lease = generation, lease
+	}
+}
+
+// A walk goes through the records of a queue in the order of their names, page by page, over all its containers.
+type walk struct {
+	s       *Store
+	reverse bool
+	end     string // name of the last message to be seen; "": all
+	shards  []shardWalk
+}
+
+// A shardWalk is where a walk stands in one container.
+type shardWalk struct {
+	container string
+	marker    string
+	entries   []objects.Entry // read, but not given yet: the leases of the last message may be on the next page
+	done      bool
+}
+
+// walkBehind begins a walk behind a place; "" is the start.
+func (s *Store) walkBehind(p place, behindName string) *walk {
+	w := &walk{s: s, shards: make([]shardWalk, p.shards)}
+	for i := range w.shards {
+		w.shards[i].container = p.shard(i)
+		if behindName != "" {
+			w.shards[i].marker = messagePrefix + behindName + behind
+		}
+	}
+	return w
+}
+
+// walkBack begins a walk from the end to the start.
+func (s *Store) walkBack(p place) *walk {
+	w := s.walkBehind(p, "")
+	w.reverse = true
+	return w
+}
+
+// walkOver begins a walk over the names from first to last.
+func (s *Store) walkOver(p place, first, last string) *walk {
+	w := s.walkBehind(p, "")
+	for i := range w.shards {
+		w.shards[i].marker = beforeName(first)
+	}
+	w.end = last
+	return w
+}
+
+// beforeName is a marker in front of a message's own entry, and behind everything of the message before.
+func beforeName(name string) string {
+	last := name[len(name)-1]
+	return messagePrefix + name[:len(name)-1] + string(last-1) + behind
+}
+
+// done reports whether there is nothing more to come.
+func (w *walk) done() bool {
+	return !slices.ContainsFunc(w.shards, func(sh shardWalk) bool { return !sh.done || len(sh.entries) > 0 })
+}
+
+// next gives the next records: those that are complete after a page of at most limit names of each container. It gives none
+// only at the end. Limit 0 is as much as Swift gives.
+func (w *walk) next(ctx context.Context, limit int) ([]record, error) {
+	for !w.done() {
+		if err := w.read(ctx, limit); err != nil {
+			return nil, err
+		}
+		if records := w.take(); len(records) > 0 {
+			return records, nil
+		}
+	}
+	return nil, nil
+}
+
+// read reads a page of each container that has more.
+func (w *walk) read(ctx context.Context, limit int) error {
+	full := w.s.pageSize(limit)
+	return w.s.parallel(len(w.shards), func(i int) error {
+		sh := &w.shards[i]
+		if sh.done {
+			return nil
+		}
+		l := objects.Listing{Prefix: messagePrefix, Marker: sh.marker, Limit: limit, Reverse: w.reverse}
+		if w.end != "" {
+			l.End = messagePrefix + w.end + behind
+		}
+		page, err := w.s.c.List(ctx, sh.container, l)
+		if errors.Is(err, objects.ErrContainer) {
+			page, err = nil, nil
+		}
+		if err != nil {
+			return fmt.Errorf("list messages: %w", err)
+		}
+		if len(page) > 0 {
+			sh.marker = page[len(page)-1].Name
+		}
+		sh.entries, sh.done = append(sh.entries, page...), len(page) < full
+		return nil
+	})
+}
+
+// pageSize is how many names a page has that is not the last.
+func (s *Store) pageSize(limit int) int {
+	page := cmp.Or(s.c.Abilities().Page, 10_000)
+	if limit == 0 {
+		return page
+	}
+	return min(limit, page)
+}
+
+// take gives the records before the first that may be incomplete.
+func (w *walk) take() []record {
+	edge := ""
+	for _, sh := range w.shards {
+		if sh.done {
+			continue
+		}
+		name := messageOf(sh.entries[len(sh.entries)-1].Name)
+		if edge == "" || w.before(name, edge) {
+			edge = name
+		}
+	}
+	var records []record
+	for i := range w.shards {
+		records = w.shards[i].takeBefore(w, edge, records)
+	}
+	slices.SortFunc(records, func(a, b record) int { return w.sign() * strings.Compare(a.name, b.name) })
+	w.s.sawNames(records)
+	return records
+}
+
+// takeBefore appends a container's records that lie before the edge; "" is behind all.
+func (sh *shardWalk) takeBefore(w *walk, edge string, records []record) []record {
+	n := 0
+	for ; n < len(sh.entries); n++ {
+		e := sh.entries[n]
+		name, generation, ok := parseName(strings.TrimPrefix(e.Name, messagePrefix))
+		if edge != "" && !w.before(messageOf(e.Name), edge) {
+			break
+		}
+		if !ok {
+			continue // nothing of ours
+		}
+		if len(records) == 0 || records[len(records)-1].name != name {
+			records = append(records, record{name: name})
+		}
+		records[len(records)-1].add(e, generation)
+	}
+	sh.entries = sh.entries[n:]
+	return records
+}
+
+func (w *walk) sign() int {
+	if w.reverse {
+		return -1
+	}
+	return 1
+}
+
+func (w *walk) before(a, b string) bool { return w.sign()*strings.Compare(a, b) < 0 }
+
+// messageOf is the part of an entry's name that a message shares with its leases.
+func messageOf(entry string) string {
+	name := strings.TrimPrefix(entry, messagePrefix)
+	return name[:min(len(name), nameDigits)]
+}
+
+// sawNames pushes the clock of names forward.
+func (s *Store) sawNames(records []record) {
+	latest := ""
+	for i := range records {
+		latest = max(latest, records[i].name)
+	}
+	if latest != "" {
+		s.names.saw(latest)
+	}
+}
+
+// one gives the record of one message, which may be empty.
+func (s *Store) one(ctx context.Context, p place, name string) (record, error) {
+	r := record{name: name}
+	w := s.walkOver(p, name, name)
+	for i := range w.shards { // only one container has it
+		w.shards[i].done = w.shards[i].container != p.containerOf(name)
+	}
+	records, err := w.next(ctx, 0)
+	if err != nil || len(records) == 0 {
+		return r, err
+	}
+	return records[0], nil
+}
+
+// over gives the records of the names from first to last, by name.
+func (s *Store) over(ctx context.Context, p place, first, last string) (map[string]record, error) {
+	found := map[string]record{}
+	for w := s.walkOver(p, first, last); !w.done(); {
+		records, err := w.next(ctx, 0)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range records {
+			found[r.name] = r
+		}
+	}
+	return found, nil
+}

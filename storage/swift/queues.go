@@ -1,0 +1,235 @@
+package swift
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/marconi-mq/marconi"
+	"github.com/marconi-mq/marconi/storage/swift/objects"
+)
+
+// at is a queue's object.
+func (c *controlStore) at(key marconi.QueueKey) objects.Path {
+	return objects.Path{Container: c.container, Name: queuesOf(key.Project) + string(key.Name)}
+}
+
+// read asks all replicas for a queue, or gives ErrNoQueue.
+func (c *controlStore) read(ctx context.Context, key marconi.QueueKey) (marconi.Queue, error) {
+	o, err := c.client.Get(ctx, c.at(key), true)
+	if errors.Is(err, objects.ErrMissing) {
+		return marconi.Queue{}, marconi.ErrNoQueue
+	}
+	if err != nil {
+		return marconi.Queue{}, err
+	}
+	return decodeQueue(key, o.Body)
+}
+
+func (c *controlStore) write(ctx context.Context, q marconi.Queue, options ...objects.PutOption) error {
+	body, contentType, err := encodeQueue(q)
+	if err != nil {
+		return err
+	}
+	return c.put(ctx, c.at(q.QueueKey), body, contentType, options...)
+}
+
+// Queue implements [marconi.QueueStore].
+func (c *controlStore) Queue(ctx context.Context, key marconi.QueueKey) (q marconi.Queue, err error) {
+	err = c.within(ctx, "get a queue", func() error {
+		q, err = c.read(ctx, key)
+		return err
+	})
+	return q, err
+}
+
+// CreateQueue implements [marconi.QueueStore].
+func (c *controlStore) CreateQueue(ctx context.Context, key marconi.QueueKey, m marconi.Metadata) (q marconi.Queue, created bool, err error) {
+	q = marconi.Queue{QueueRef: marconi.QueueRef{QueueKey: key, Incarnation: newIncarnation()}, Metadata: orEmpty(m)}
+	err = c.changing(ctx, "create a queue", key, func() error {
+		q, created, err = c.create(ctx, q)
+		return err
+	})
+	return q, created, err
+}
+
+// AdoptQueue implements [marconi.QueueStore].
+func (c *controlStore) AdoptQueue(ctx context.Context, q marconi.QueueRef) (adopted bool, err error) {
+	err = c.changing(ctx, "adopt a queue", q.QueueKey, func() error {
+		_, adopted, err = c.create(ctx, marconi.Queue{QueueRef: q, Metadata: orEmpty(nil)})
+		return err
+	})
+	return adopted, err
+}
+
+// changing is within, in the queue's turn.
+func (c *controlStore) changing(ctx context.Context, doing string, key marconi.QueueKey, call func() error) error {
+	return c.within(ctx, doing, func() error {
+		done, err := c.turns.take(ctx, key)
+		if err != nil {
+			return err
+		}
+		defer done()
+		return call()
+	})
+}
+
+// A queue that is there for a PUT and not for the GET behind it is being deleted, as far as some replicas know: the next try is likely
+// to find them of one mind.
+const (
+	tries      = 5
+	firstPause = 20 * time.Millisecond
+)
+
+var errOfTwoMinds = errors.New("replicas differ about whether the queue is there")
+
+// create makes a queue, unless there is one, and reads back which one is stored.
+func (c *controlStore) create(ctx context.Context, q marconi.Queue) (stored marconi.Queue, created bool, err error) {
+	for try := range tries {
+		putErr := c.write(ctx, q, objects.Anew)
+		stored, err := c.read(ctx, q.QueueKey)
+		there := errors.Is(putErr, objects.ErrExists)
+		switch {
+		case err == nil:
+			// What is stored counts, not the answer to the PUT: that may have been lost, and so may the race with another process.
+			return stored, !there && stored.Incarnation == q.Incarnation, nil
+		case !errors.Is(err, marconi.ErrNoQueue):
+			return marconi.Queue{}, false, err
+		case putErr == nil: // and deleted since, by another process
+			return q, true, nil
+		case !there && !errors.Is(putErr, objects.ErrNotStored):
+			return marconi.Queue{}, false, putErr
+		}
+		if err := pause(ctx, firstPause<<try); err != nil {
+			return marconi.Queue{}, false, err
+		}
+	}
+	return marconi.Queue{}, false, errOfTwoMinds
+}
+
+// SetMetadata implements [marconi.QueueStore].
+func (c *controlStore) SetMetadata(ctx context.Context, key marconi.QueueKey, m marconi.Metadata) error {
+	return c.changing(ctx, "set metadata", key, func() error {
+		q, err := c.read(ctx, key)
+		if err != nil {
+			return err
+		}
+		q.Metadata = orEmpty(m)
+		err = c.write(ctx, q)
+		if errors.Is(err, objects.ErrNotStored) { // another's is newer, as if it had come behind this one
+			return nil
+		}
+		return err
+	})
+}
+
+// DeleteQueue implements [marconi.QueueStore].
+func (c *controlStore) DeleteQueue(ctx context.Context, key marconi.QueueKey) (ref marconi.QueueRef, err error) {
+	err = c.changing(ctx, "delete a queue", key, func() error {
+		q, err := c.read(ctx, key)
+		if err != nil {
+			return err
+		}
+		ref = q.QueueRef
+		return c.client.Delete(ctx, c.at(key))
+	})
+	return ref, err
+}
+
+// ListQueues implements [marconi.QueueStore].
+func (c *controlStore) ListQueues(ctx context.Context, p marconi.Project, l marconi.QueueListing) (page marconi.Page[marconi.Queue], err error) {
+	err = c.within(ctx, "list queues", func() error {
+		page, err = c.list(ctx, p, l)
+		return err
+	})
+	return page, err
+}
+
+// list goes on until the page is full: what has gone since the listing was written leaves gaps.
+func (c *controlStore) list(ctx context.Context, p marconi.Project, l marconi.QueueListing) (marconi.Page[marconi.Queue], error) {
+	var page marconi.Page[marconi.Queue]
+	stem := queuesOf(p)
+	from := objects.Listing{Prefix: stem}
+	if l.Marker != "" {
+		from.Marker = stem + markerOf(l.Marker)
+	}
+	for len(page.Items) < l.Limit {
+		from.Limit = min(l.Limit-len(page.Items), cmp.Or(c.client.Abilities().Page, 10_000))
+		entries, err := c.client.List(ctx, c.container, from)
+		if errors.Is(err, objects.ErrContainer) || err == nil && len(entries) == 0 {
+			break
+		}
+		if err != nil {
+			return marconi.Page[marconi.Queue]{}, err
+		}
+		queues, err := c.listed(ctx, p, entries, l.Detailed)
+		if err != nil {
+			return marconi.Page[marconi.Queue]{}, err
+		}
+		page.Items = append(page.Items, queues...)
+		if len(entries) < from.Limit {
+			break
+		}
+		from.Marker = entries[len(entries)-1].Name
+	}
+	if n := len(page.Items); n > 0 {
+		page.Next = marconi.Marker(page.Items[n-1].Name)
+	}
+	return page, nil
+}
+
+// listed are the queues of a listing: as it shows them, or as they are.
+func (c *controlStore) listed(ctx context.Context, p marconi.Project, entries []objects.Entry, detailed bool) ([]marconi.Queue, error) {
+	if detailed {
+		return c.readAll(ctx, p, entries)
+	}
+	queues := make([]marconi.Queue, len(entries))
+	for i, e := range entries {
+		n, err := listedIncarnation(e.ContentType)
+		if err != nil {
+			return nil, err
+		}
+		queues[i].QueueRef = marconi.QueueRef{QueueKey: keyOf(p, e), Incarnation: n}
+	}
+	return queues, nil
+}
+
+func keyOf(p marconi.Project, e objects.Entry) marconi.QueueKey {
+	return marconi.QueueKey{Project: p, Name: marconi.QueueName(e.Name[strings.LastIndexByte(e.Name, '/')+1:])}
+}
+
+// readers are how many queues are read at once for a page.
+const readers = 10
+
+// readAll reads queues in parallel, and leaves out those that have gone.
+func (c *controlStore) readAll(ctx context.Context, p marconi.Project, entries []objects.Entry) ([]marconi.Queue, error) {
+	queues, errs := make([]marconi.Queue, len(entries)), make([]error, len(entries))
+	places := make(chan int)
+	var work sync.WaitGroup
+	for range min(readers, len(entries)) {
+		work.Go(func() {
+			for i := range places {
+				queues[i], errs[i] = c.read(ctx, keyOf(p, entries[i]))
+			}
+		})
+	}
+	for i := range entries {
+		places <- i
+	}
+	close(places)
+	work.Wait()
+
+	there := queues[:0]
+	for i, q := range queues {
+		switch err := errs[i]; {
+		case err == nil:
+			there = append(there, q)
+		case !errors.Is(err, marconi.ErrNoQueue):
+			return nil, err
+		}
+	}
+	return there, nil
+}
