@@ -127,7 +127,7 @@ func (k *Keystone) start(o KeystoneOptions) error {
 		return err
 	}
 	err = k.manage(config, "bootstrap", "--bootstrap-password", "admin", "--bootstrap-region-id", Region,
-		"--bootstrap-public-url", k.URL)
+		"--bootstrap-public-url", k.URL, "--bootstrap-internal-url", k.URL)
 	if err != nil {
 		return err
 	}

@@ -12,9 +12,9 @@ import (
 	"github.com/marconi-mq/marconi/storage/swift/swifttest"
 )
 
-// Keystone's tokens live for a few seconds here, so that whatever takes longer lives on renewed ones.
+// Keystone's tokens live for seconds here, so that whatever takes longer lives on renewed ones.
 func TestAccountOnKeystone(t *testing.T) {
-	k := testservices.StartKeystone(t, testservices.KeystoneOptions{TokenLife: 8 * time.Second})
+	k := testservices.StartKeystone(t, testservices.KeystoneOptions{TokenLife: 20 * time.Second})
 	testservices.StartSwift(t, testservices.SwiftOptions{Keystone: k})
 	t.Run("ways to log in", func(t *testing.T) { testWaysToLogIn(t, k) })
 	t.Run("log-ins refused", func(t *testing.T) { testLoginsRefused(t, k) })
@@ -114,7 +114,7 @@ func testTokensEnd(t *testing.T, k *testservices.Keystone) {
 	if err := accounts[0].MakeContainer(t.Context(), "c"); err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(17 * time.Second); time.Now().Before(end); {
+	for end := time.Now().Add(25 * time.Second); time.Now().Before(end); {
 		for _, a := range accounts {
 			if err := a.Put(t.Context(), at, []byte("x"), objects.Attributes{}, objects.Anew); err != nil {
 				t.Errorf("Put: %v", err)

@@ -128,6 +128,7 @@ func (f *Faulty) Plan(plan func(Call) (Fault, bool)) {
 }
 
 // Lag hides from listings what was written less than d ago by the clock given, as container updates that are queued do.
+// What was deleted doesn't linger: for that there is the Lag of a Memory.
 func (f *Faulty) Lag(d time.Duration, now func() time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -43,9 +43,9 @@ func TestFaults(t *testing.T) {
 		f := NewFaulty(memory(t, Options{}))
 		f.Fail(Put, 2, row.fault)
 		put(t, f, "first")
-		wantErr(t, row.name+": second Put", f.Put(bound(t), in1("second"), nil, objects.Attributes{}), row.want)
+		wantErr(t, row.name+": second Put", f.Put(bound(t), of("second"), nil, objects.Attributes{}), row.want)
 		put(t, f, "third")
-		_, err := f.Get(t.Context(), in1("second"), false)
+		_, err := f.Get(t.Context(), of("second"), false)
 		if stored := err == nil; stored != row.stored {
 			t.Errorf("%s: stored: %v, want %v", row.name, stored, row.stored)
 		}
@@ -64,13 +64,13 @@ func TestFaultAfterAnAnswer(t *testing.T) {
 	put(t, f, "o")
 	f.FailAll(Get, Confused)
 	for range 3 {
-		o, err := f.Get(t.Context(), in1("o"), false)
+		o, err := f.Get(t.Context(), of("o"), false)
 		if wantErr(t, "Get", err, ErrUnavailable); o.Body != nil {
 			t.Errorf("Get = %q beside its error", o.Body)
 		}
 	}
 	f.Reset()
-	if _, err := f.Get(t.Context(), in1("o"), false); err != nil || f.Count(Get) != 1 {
+	if _, err := f.Get(t.Context(), of("o"), false); err != nil || f.Count(Get) != 1 {
 		t.Errorf("after Reset: Get = %v, %d calls", err, f.Count(Get))
 	}
 }
@@ -78,10 +78,10 @@ func TestFaultAfterAnAnswer(t *testing.T) {
 func TestPlanSeesPaths(t *testing.T) {
 	f := NewFaulty(memory(t, Options{}))
 	f.Plan(func(c Call) (Fault, bool) {
-		return Refused, c.Kind == DeleteMany && len(c.Paths) == 2 && c.Paths[1] == in1("b")
+		return Refused, c.Kind == DeleteMany && len(c.Paths) == 2 && c.Paths[1] == of("b")
 	})
-	must(t, "DeleteMany", f.DeleteMany(t.Context(), []objects.Path{in1("a"), in1("c")}))
-	wantErr(t, "DeleteMany with b", f.DeleteMany(t.Context(), []objects.Path{in1("a"), in1("b")}), ErrUnavailable)
+	must(t, "DeleteMany", f.DeleteMany(t.Context(), []objects.Path{of("a"), of("c")}))
+	wantErr(t, "DeleteMany with b", f.DeleteMany(t.Context(), []objects.Path{of("a"), of("b")}), ErrUnavailable)
 }
 
 func TestFaultyLag(t *testing.T) {

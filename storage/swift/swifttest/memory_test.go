@@ -41,11 +41,11 @@ func memory(t *testing.T, o Options) *Memory {
 	return m
 }
 
-func in1(name string) objects.Path { return objects.Path{Container: "c", Name: name} }
+func of(name string) objects.Path { return objects.Path{Container: "c", Name: name} }
 
 func put(t *testing.T, c objects.Client, name string) {
 	t.Helper()
-	must(t, "Put", c.Put(t.Context(), in1(name), []byte("x"), objects.Attributes{}))
+	must(t, "Put", c.Put(t.Context(), of(name), []byte("x"), objects.Attributes{}))
 }
 
 func wantListed(t *testing.T, when string, c objects.Client, want ...string) {
@@ -64,13 +64,13 @@ func TestMemoryListingLags(t *testing.T) {
 	for _, name := range []string{"late", "later", "now"} {
 		put(t, m, name)
 	}
-	if _, err := m.Get(t.Context(), in1("later"), false); err != nil {
+	if _, err := m.Get(t.Context(), of("later"), false); err != nil {
 		t.Errorf("Get of what isn't listed yet: %v", err)
 	}
 	wantListed(t, "at once", m, "now")
 	d.turn(10 * time.Second)
 	wantListed(t, "after 10 s", m, "late", "now")
-	must(t, "Delete", m.Delete(t.Context(), in1("late")))
+	must(t, "Delete", m.Delete(t.Context(), of("late")))
 	wantListed(t, "after Delete", m, "late", "now")
 	d.turn(10 * time.Second)
 	wantListed(t, "after 20 s", m, "later", "now")
@@ -83,7 +83,7 @@ func TestMemoryListingOutOfOrder(t *testing.T) {
 	m := memory(t, Options{Now: d.Now, Lag: func(objects.Path) time.Duration { return lag }})
 	put(t, m, "o")
 	lag = 0
-	must(t, "Delete", m.Delete(t.Context(), in1("o")))
+	must(t, "Delete", m.Delete(t.Context(), of("o")))
 	d.turn(20 * time.Second)
 	wantListed(t, "when the older news have come", m)
 	must(t, "DeleteContainer", m.DeleteContainer(t.Context(), "c"))
@@ -107,7 +107,7 @@ func TestMemoryContainerWithALateObject(t *testing.T) {
 func TestMemoryExpire(t *testing.T) {
 	d := newDial()
 	m := memory(t, Options{Now: d.Now})
-	must(t, "Put", m.Put(t.Context(), in1("goes"), nil, objects.Attributes{DeleteAt: d.now.Add(time.Second)}))
+	must(t, "Put", m.Put(t.Context(), of("goes"), nil, objects.Attributes{DeleteAt: d.now.Add(time.Second)}))
 	put(t, m, "stays")
 	m.Expire()
 	wantListed(t, "before its end", m, "goes", "stays")
@@ -123,16 +123,16 @@ func TestMemoryClockTurnedBack(t *testing.T) {
 	m := memory(t, Options{Now: d.Now})
 	put(t, m, "o")
 	put(t, m, "deleted")
-	must(t, "Delete", m.Delete(t.Context(), in1("deleted")))
+	must(t, "Delete", m.Delete(t.Context(), of("deleted")))
 	d.turn(-time.Minute)
 	for _, name := range []string{"o", "deleted"} {
-		wantErr(t, "Put of an older one", m.Put(t.Context(), in1(name), []byte("older"), objects.Attributes{}), objects.ErrNotStored)
+		wantErr(t, "Put of an older one", m.Put(t.Context(), of(name), []byte("older"), objects.Attributes{}), objects.ErrNotStored)
 	}
 	wantErr(t, "Put of an older one, Anew",
-		m.Put(t.Context(), in1("deleted"), nil, objects.Attributes{}, objects.Anew), objects.ErrNotStored)
-	wantUnknown(t, "Post of older attributes", m.Post(t.Context(), in1("o"), objects.Attributes{ContentType: "a/b"}))
-	must(t, "Delete of an older one", m.Delete(t.Context(), in1("o")))
-	if o, err := m.Get(t.Context(), in1("o"), false); err != nil || string(o.Body) != "x" {
+		m.Put(t.Context(), of("deleted"), nil, objects.Attributes{}, objects.Anew), objects.ErrNotStored)
+	wantUnknown(t, "Post of older attributes", m.Post(t.Context(), of("o"), objects.Attributes{ContentType: "a/b"}))
+	must(t, "Delete of an older one", m.Delete(t.Context(), of("o")))
+	if o, err := m.Get(t.Context(), of("o"), false); err != nil || string(o.Body) != "x" {
 		t.Errorf("Get = %q, %v; want the first", o.Body, err)
 	}
 	d.turn(2 * time.Minute)
@@ -144,10 +144,10 @@ func TestMemoryClockTurnedBack(t *testing.T) {
 func TestMemoryKeepsItsOwnBodies(t *testing.T) {
 	m := memory(t, Options{})
 	body := []byte("body")
-	must(t, "Put", m.Put(t.Context(), in1("o"), body, objects.Attributes{}))
+	must(t, "Put", m.Put(t.Context(), of("o"), body, objects.Attributes{}))
 	body[0] = 'B'
 	for range 2 {
-		o, err := m.Get(t.Context(), in1("o"), false)
+		o, err := m.Get(t.Context(), of("o"), false)
 		must(t, "Get", err)
 		if string(o.Body) != "body" {
 			t.Errorf("Get = %q, want body", o.Body)
