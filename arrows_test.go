@@ -29,8 +29,10 @@ var arrows = []struct {
 	{from: "internal/wake"},
 	{from: "internal/door"},
 	{from: "internal/latedeadline"},
+	{from: "internal/spelling"},
 	{from: "internal/faultproxy"},
 	{from: "internal/testservices"},
+	{from: "internal/testserver", inside: []string{"config", "server"}},
 	{from: "internal/apiscript", elsewhere: []string{"github.com/rogpeppe/go-internal/..."}},
 
 	{from: "broker", inside: []string{"", "internal/latedeadline", "internal/pyjson", "internal/wake"}, elsewhere: []string{"github.com/google/uuid"}},
@@ -44,16 +46,22 @@ var arrows = []struct {
 		elsewhere: []string{"modernc.org/sqlite/...", "github.com/pressly/goose/v3/..."}},
 	{from: "storage/redis", inside: []string{"", "storage", "internal/door", "internal/seqid", "internal/wake"},
 		elsewhere: []string{"github.com/redis/rueidis/..."}},
+	{from: "storage/swift", inside: []string{"", "storage", "internal/door", "internal/spelling",
+		"storage/swift/indexed", "storage/swift/objects", "storage/swift/pure"}},
+	{from: "storage/swift/objects", elsewhere: []string{"github.com/ncw/swift/v2"}},
+	{from: "storage/swift/indexed", inside: []string{"", "storage", "internal/door", "storage/swift/objects"}},
+	{from: "storage/swift/pure", inside: []string{"", "internal/door", "internal/wake", "storage/swift/objects"}},
+	{from: "storage/swift/swifttest", inside: []string{"storage/swift/objects"}},
 	{from: "storage/importer", inside: []string{"", "storage"}},
 	{from: "storage/redis/upstream", inside: []string{"", "storage", "storage/importer", "storage/redis"}},
 	{from: "storage/redis/upstream/upstreamtest"},
 	{from: "storage/drivers", inside: []string{
-		"storage", "storage/importer", "storage/memory", "storage/redis", "storage/redis/upstream", "storage/sqlstore"}},
+		"storage", "storage/importer", "storage/memory", "storage/redis", "storage/redis/upstream", "storage/sqlstore", "storage/swift"}},
 
 	{from: "transport/dialect", inside: []string{"", "broker"}, elsewhere: []string{"github.com/go-json-experiment/json/..."}},
 	{from: "transport/rest", inside: []string{"", "broker", "transport/dialect"}},
 
-	{from: "config", inside: []string{""}},
+	{from: "config", inside: []string{"", "internal/spelling"}},
 	{from: "client"},
 	{from: "ledger"},
 	{from: "ledger/linear", inside: []string{"ledger"}, elsewhere: []string{"github.com/anishathalye/porcupine"}},
@@ -67,23 +75,27 @@ var arrows = []struct {
 	{from: "bench/measure", inside: []string{"client"},
 		elsewhere: []string{"github.com/HdrHistogram/hdrhistogram-go", "github.com/shirou/gopsutil/v4/..."}},
 	{from: "bench/stats", elsewhere: []string{"golang.org/x/perf/benchmath", "gonum.org/v1/gonum/stat"}},
-	{from: "bench/target", inside: []string{"bench/measure", "bench/plan", "client"}},
+	{from: "bench/cores", elsewhere: []string{"golang.org/x/sys/unix"}},
+	{from: "bench/target", inside: []string{"bench/cores", "bench/measure", "bench/plan", "client"}},
 	{from: "bench/result", inside: []string{"bench/measure", "bench/plan", "ledger"}},
 	{from: "bench/flow", inside: []string{"bench/measure", "bench/plan", "bench/result", "bench/schedule", "bench/stats", "client", "ledger"},
 		elsewhere: []string{"github.com/google/uuid"}},
+	{from: "bench/benchtest", inside: []string{"server/command", "storage/drivers"}},
 	{from: "bench/lying", inside: []string{"", "config", "ledger", "server", "storage", "storage/memory"}},
-	{from: "bench/experiment", inside: []string{"bench/flow", "bench/measure", "bench/plan", "bench/result", "bench/schedule", "bench/stats",
+	{from: "bench/experiment", inside: []string{"bench/cores", "bench/flow", "bench/measure", "bench/plan", "bench/result", "bench/schedule", "bench/stats",
 		"bench/target", "ledger"}},
-	{from: "bench/report", inside: []string{"bench/measure", "bench/plan", "bench/result"}, elsewhere: []string{"golang.org/x/image/font", "gonum.org/v1/plot/..."}},
-	{from: "bench/screen", inside: []string{"bench/experiment", "bench/result"}, elsewhere: []string{"github.com/vbauerster/mpb/v8/..."}},
-	{from: "bench/command", inside: []string{"bench/experiment", "bench/plan", "bench/report", "bench/result", "bench/screen", "bench/target"},
+	{from: "bench/words"},
+	{from: "bench/report", inside: []string{"bench/measure", "bench/plan", "bench/result", "bench/words"}, elsewhere: []string{"golang.org/x/image/font", "gonum.org/v1/plot/..."}},
+	{from: "bench/screen", inside: []string{"bench/experiment", "bench/result", "bench/words"}, elsewhere: []string{"github.com/vbauerster/mpb/v8/..."}},
+	{from: "bench/command", inside: []string{"bench/experiment", "bench/plan", "bench/report", "bench/result", "bench/screen", "bench/target", "bench/words"},
 		elsewhere: []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term"}},
 	{from: "cmd/marconi-bench", inside: []string{"bench/command", "server/command", "storage/drivers"}},
 	{from: "cmd/marconi-server", inside: []string{"server/command", "storage/drivers"}},
 }
 
-// common are the libraries that several packages may import: a small type, and the form of both programs' command lines.
-var common = []string{"github.com/google/uuid", "github.com/spf13/cobra", "github.com/spf13/pflag"}
+// common are the libraries that several packages may import: a small type, the form of both programs' command lines, and the
+// calls of the system that the standard library leaves out.
+var common = []string{"github.com/google/uuid", "golang.org/x/sys/unix", "github.com/spf13/cobra", "github.com/spf13/pflag"}
 
 // TestArrows reads the imports of the tree: they point one way, and each library is imported by one package.
 func TestArrows(t *testing.T) {

@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/marconi-mq/marconi/internal/testservices"
 )
 
 // TestDocs runs every command of the README and the pages in docs as a reader would: each ```sh block in a shell, from top to
@@ -116,7 +118,7 @@ func readPage(t *testing.T, page, tools string) {
 	reader := &docReader{page: page, home: t.TempDir(), tools: tools}
 	defer reader.stopDaemons(t)
 	defer reader.stopServer(t)
-	all := blocks(string(text))
+	all := blocks(withSwift(t, string(text)))
 	needsServices(t, all)
 	for i, b := range all {
 		switch {
@@ -134,11 +136,25 @@ func readPage(t *testing.T, page, tools string) {
 	}
 }
 
+// swiftAddress is where pages have their Swift: a reader has one already, or he would not read about it.
+const swiftAddress = "127.0.0.1:8080"
+
+// withSwift starts a Swift for a page that speaks of one, and puts its address into it.
+func withSwift(t *testing.T, page string) string {
+	t.Helper()
+	if !strings.Contains(page, swiftAddress) {
+		return page
+	}
+	return strings.ReplaceAll(page, swiftAddress, testservices.StartSwift(t, testservices.SwiftOptions{}).Host)
+}
+
 var serverLine = regexp.MustCompile(`^(go run \./cmd/marconi-server|marconi-server)( |$)`)
+
+var quoted = regexp.MustCompile(`'[^']*'`)
 
 func startsServer(commands string) bool {
 	lines := strings.Split(strings.TrimSpace(strings.ReplaceAll(commands, "\\\n", " ")), "\n")
-	last := lines[len(lines)-1]
+	last := quoted.ReplaceAllString(lines[len(lines)-1], "")
 	return serverLine.MatchString(last) && !strings.ContainsAny(last, "|>&") &&
 		!regexp.MustCompile(`--(version|help|print-config)`).MatchString(last)
 }

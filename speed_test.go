@@ -3,7 +3,6 @@ package marconi_test
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,6 +18,7 @@ import (
 	"time"
 
 	"github.com/marconi-mq/marconi/config"
+	"github.com/marconi-mq/marconi/internal/testserver"
 	"github.com/marconi-mq/marconi/server"
 	"github.com/marconi-mq/marconi/storage/drivers"
 	"github.com/marconi-mq/marconi/transport/dialect"
@@ -206,24 +206,7 @@ func serveSpeed(b *testing.B, h http.Handler) string {
 }
 
 func serveStore(b *testing.B, uri string) string {
-	ctx, cancel := context.WithCancel(context.Background())
-	s, err := server.New(ctx, server.Options{Config: config.Default(), Drivers: drivers.All(), DataURI: uri, ControlURI: uri})
-	if err != nil {
-		b.Fatal(err)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	done := make(chan error, 1)
-	go func() { done <- s.Serve(ctx, l) }()
-	b.Cleanup(func() {
-		cancel()
-		if err := errors.Join(<-done, s.Close()); err != nil {
-			b.Error(err)
-		}
-	})
-	return l.Addr().String()
+	return testserver.Serve(b, server.Options{Drivers: drivers.All(), DataURI: uri})
 }
 
 // speedBuffers let the lesser handlers read as the server does: into memory that is used again.

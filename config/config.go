@@ -174,7 +174,7 @@ type Redis struct {
 	ReconnectSleep       time.Duration
 }
 
-// Swift are the options of a Swift store, which holds messages only.
+// Swift are the options of a Swift store.
 type Swift struct {
 	AuthURL           string
 	URI               string

@@ -19,11 +19,11 @@ func ExampleLoad() {
 	for _, w := range warnings {
 		fmt.Println("warning:", w)
 	}
-	data, control, err := c.Stores([]string{"memory", "sqlite"})
-	fmt.Println(c.Address(), c.Limits().MaxClaimTTL, data, control, err)
+	data, _, err := c.Stores([]string{"memory", "sqlite"})
+	fmt.Println(c.Address(), c.Limits().MaxClaimTTL, data, err)
 	// Output:
 	// warning: environment variable MARCONI_LIMITS_TRANSPORT__CLAIM_TTL_MAX: [limits:transport] claim_ttl_max is an older name of [transport] max_claim_ttl
-	// 127.0.0.1:8080 600 memory: memory: <nil>
+	// 127.0.0.1:8080 600 memory: <nil>
 }
 
 func ExampleRedact() {

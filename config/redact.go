@@ -24,11 +24,9 @@ func Redact(uri string) string {
 	if at < 0 {
 		return redactQuery(uri)
 	}
-	scheme, user, found := strings.Cut(uri[:at], "://")
-	if found {
-		scheme += "://"
-	} else {
-		scheme, user = "", uri[:at]
+	scheme, user := "", uri[:at]
+	if before, behind, found := strings.Cut(user, "://"); found && !strings.Contains(before, ":") { // else it is the password's
+		scheme, user = before+"://", behind
 	}
 	if strings.Contains(user, "?") {
 		// Either the password has a question mark or a parameter has an @: nobody can tell where it ends.

@@ -33,6 +33,7 @@ func TestRedact(t *testing.T) {
 		{"mysql://u:p/w@x#y@h/db", "mysql://u:***@h/db"},
 		{"u:p@tcp(h)/db", "u:***@tcp(h)/db"},
 		{"u:p@h?tls=x", "u:***@h?tls=x"},
+		{"u:p://p@tcp(h)/db", "u:***@tcp(h)/db"},
 	}
 	for _, tt := range tests {
 		if got := Redact(tt.uri); got != tt.want {

@@ -11,10 +11,9 @@ import (
 
 // A driver is what [drivers] may name as a store.
 type driver struct {
-	name     string
-	group    string   // of its options, behind that of the plane; "": it has none, and is at memory://
-	schemes  []string // that its URIs begin with
-	dataOnly bool
+	name    string
+	group   string   // of its options, behind that of the plane; "": it has none, and is at memory://
+	schemes []string // that its URIs begin with
 }
 
 // drivers are all of them, whether the server at hand has them built in or not.
@@ -22,7 +21,7 @@ var drivers = []driver{
 	{name: "mongodb", group: "mongodb", schemes: []string{"mongodb", "mongodb+srv", "mongodb.fifo"}},
 	{name: "mongodb.fifo", group: "mongodb", schemes: []string{"mongodb", "mongodb+srv", "mongodb.fifo"}},
 	{name: "redis", group: "redis", schemes: []string{"redis", "rediss", "valkey", "valkeys"}},
-	{name: "swift", group: "swift", schemes: []string{"swift"}, dataOnly: true},
+	{name: "swift", group: "swift", schemes: []string{"swift"}},
 	{name: "sqlalchemy", group: "sqlalchemy", schemes: []string{"sqlite", "postgresql", "mysql"}},
 	{name: "sqlite", group: "sqlalchemy", schemes: []string{"sqlite"}},
 	{name: "postgresql", group: "postgresql", schemes: []string{"postgresql"}},
@@ -30,13 +29,10 @@ var drivers = []driver{
 	{name: "memory", schemes: []string{"memory"}},
 }
 
-// driverNames lists the drivers of messages, or those that hold queues as well.
-func driverNames(messages bool) []string {
-	var names []string
-	for _, d := range drivers {
-		if messages || !d.dataOnly {
-			names = append(names, d.name)
-		}
+func driverNames() []string {
+	names := make([]string, len(drivers))
+	for i, d := range drivers {
+		names[i] = d.name
 	}
 	return names
 }
@@ -44,9 +40,9 @@ func driverNames(messages bool) []string {
 // impliedDriver is what existing files mean that have options of stores, but name no driver.
 const impliedDriver = "mongodb"
 
-// Stores says where messages are and where queues are: two URIs, which are the same if one store holds both. known are
-// the schemes of the stores that the server has built in. Two empty URIs mean that the configuration says nothing about
-// stores; an empty URI for messages alone that it says nothing about those.
+// Stores says where messages are and where queues are: two URIs. known are the schemes of the stores that the server has built
+// in. An empty URI for messages means that the configuration says nothing about those; an empty one for queues that it says
+// nothing about those: then they are where the messages are, or where that store keeps them.
 //
 // [marconi] store and control_store beat [drivers], and with store set [drivers] says nothing. It is an error to name a
 // driver without its URI, or a store that is not built in. A file with options of stores that names no driver means
@@ -62,10 +58,8 @@ func (c *Config) Stores(known []string) (data, control string, err error) {
 	switch {
 	case c.Marconi.ControlStore != "":
 		control, controlErr = r.own("control_store", c.Marconi.ControlStore)
-	case c.Marconi.Store != "":
-		control = data
-	default:
-		control, controlErr = r.management(data)
+	case c.Marconi.Store == "":
+		control, controlErr = r.management()
 	}
 	if err = errors.Join(err, controlErr); err != nil {
 		return "", "", err
@@ -103,16 +97,16 @@ func (r storeResolver) messages() (string, error) {
 	return r.at(because, plane, impliedDriver, "[drivers] message_store is not set, which means "+impliedDriver+" in such a file; ")
 }
 
-// management finds the store that [drivers] means for what is managed. It is where the messages are, at data, unless
-// something is set that can't be about that store.
-func (r storeResolver) management(data string) (string, error) {
+// management finds the store that [drivers] means for what is managed: none, which is the one of messages, unless something is set
+// that can't be about that store.
+func (r storeResolver) management() (string, error) {
 	const plane = "management_store"
 	if name := r.Drivers.ManagementStore; name != "" {
 		return r.at(key{"drivers", plane}, plane, name, "")
 	}
 	because, found := r.firstOfAnother()
 	if !found {
-		return data, nil
+		return "", nil
 	}
 	return r.at(because, plane, impliedDriver, "[drivers] management_store is not set, which means "+impliedDriver+" in such a file; ")
 }
@@ -171,7 +165,7 @@ func (r storeResolver) at(because key, plane, name, why string) (string, error) 
 	if !slices.Contains(r.known, scheme) {
 		return "", r.notBuilt(because, why, scheme)
 	}
-	if d.group == "redis" {
+	if d.group == "redis" || d.group == "swift" {
 		uri = r.withOptions(uri, group)
 	}
 	return uri, nil

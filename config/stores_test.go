@@ -20,12 +20,12 @@ func TestStores(t *testing.T) {
 	}{
 		{name: "nothing said", content: "[DEFAULT]\ndebug = true\n", known: built},
 		{name: "only a transport", content: "[drivers]\ntransport = wsgi\n[drivers:transport:wsgi]\nport = 1\n", known: built},
-		{name: "our own store", content: "[marconi]\nstore = sqlite:/x.db\n", known: built, data: "sqlite:/x.db", control: "sqlite:/x.db"},
+		{name: "our own store", content: "[marconi]\nstore = sqlite:/x.db\n", known: built, data: "sqlite:/x.db"},
 		{name: "our own two", content: "[marconi]\nstore = memory:\ncontrol_store = sqlite:/x.db\n", known: built, data: "memory:", control: "sqlite:/x.db"},
 		{name: "a control store only", content: "[marconi]\ncontrol_store = sqlite:/x.db\n", known: built, control: "sqlite:/x.db"},
-		{name: "our own beat drivers", known: built, data: "sqlite:/x.db", control: "sqlite:/x.db",
+		{name: "our own beat drivers", known: built, data: "sqlite:/x.db",
 			content: "[marconi]\nstore = sqlite:/x.db\n[drivers]\nmessage_store = mongodb\nmanagement_store = mongodb\n"},
-		{name: "our own beat what is implied", known: built, data: "memory:", control: "memory:",
+		{name: "our own beat what is implied", known: built, data: "memory:",
 			content: "[marconi]\nstore = memory:\n[drivers:message_store:mongodb]\nuri = mongodb://h\n"},
 		{name: "our control store and a driver", known: built, data: "sqlite:/d.db", control: "sqlite:/c.db",
 			content: "[marconi]\ncontrol_store = sqlite:/c.db\n[drivers]\nmessage_store = sqlite\n[drivers:message_store:sqlalchemy]\nuri = sqlite:/d.db\n"},
@@ -33,13 +33,13 @@ func TestStores(t *testing.T) {
 			"zaqar.conf:2: [marconi] store: store redis is not built into this server, " + builtNames,
 			"zaqar.conf:3: [marconi] control_store: store swift is not built into this server, " + builtNames}},
 
-		{name: "memory", content: "[drivers]\nmessage_store = memory\n", known: built, data: "memory://", control: "memory://"},
+		{name: "memory", content: "[drivers]\nmessage_store = memory\n", known: built, data: "memory://"},
 		{name: "sqlalchemy", content: "[drivers]\nmessage_store = sqlalchemy\n[drivers:message_store:sqlalchemy]\nuri = sqlite:////x.db\n",
-			known: built, data: "sqlite:////x.db", control: "sqlite:////x.db"},
+			known: built, data: "sqlite:////x.db"},
 		{name: "an old storage", content: "[drivers]\nstorage = sqlite\n[drivers:storage:sqlalchemy]\nuri = sqlite:////x.db\n",
-			known: built, data: "sqlite:////x.db", control: "sqlite:////x.db"},
+			known: built, data: "sqlite:////x.db"},
 		{name: "an old storage in a group of its name", content: "[drivers]\nstorage = sqlite\n[drivers:storage:sqlite]\nuri = sqlite:////x.db\n",
-			known: built, data: "sqlite:////x.db", control: "sqlite:////x.db"},
+			known: built, data: "sqlite:////x.db"},
 		{name: "a store of SQLAlchemy that is not built in", known: built,
 			content: "[drivers]\nmessage_store = sqlalchemy\n[drivers:message_store:sqlalchemy]\nuri = mysql+pymysql://u:p@h/db\n",
 			errs:    []string{"zaqar.conf:2: [drivers] message_store: store mysql is not built into this server, " + builtNames}},
@@ -66,35 +66,45 @@ func TestStores(t *testing.T) {
 			content: "[drivers]\nmessage_store = memory\n[drivers:management_store:mongodb]\nuri = mongodb://h\n",
 			errs: []string{"zaqar.conf:4: [drivers:management_store:mongodb] uri: [drivers] management_store is not set, which means mongodb in such a file; " +
 				"store mongodb is not built into this server, " + builtNames}},
-		{name: "an implied driver that is built in", content: "[drivers:storage:mongodb]\nuri = mongodb://h/\n", known: all, data: "mongodb://h/", control: "mongodb://h/"},
+		{name: "an implied driver that is built in", content: "[drivers:storage:mongodb]\nuri = mongodb://h/\n", known: all, data: "mongodb://h/"},
 		{name: "both implied", known: all, data: "mongodb://a", control: "mongodb://b",
 			content: "[drivers:message_store:mongodb]\nuri = mongodb://a\n[drivers:management_store:mongodb]\nuri = mongodb://b\n"},
 
 		{name: "two planes", known: all, data: "redis://a", control: "mongodb://b",
 			content: "[drivers]\nmessage_store = redis\nmanagement_store = mongodb\n[drivers:message_store:redis]\nuri = redis://a\n[drivers:management_store:mongodb]\nuri = mongodb://b\n"},
-		{name: "one plane's URI for both", known: all, data: "redis://a", control: "redis://a",
+		{name: "one plane's URI for both", known: all, data: "redis://a",
 			content: "[drivers]\nmessage_store = redis\n[drivers:storage:redis]\nuri = redis://a\n"},
-		{name: "the default of redis", content: "[drivers]\nmessage_store = redis\n", known: all, data: "redis://127.0.0.1:6379", control: "redis://127.0.0.1:6379"},
-		{name: "options of an old group of redis", known: all, data: "redis://a?max_reconnect_attempts=5&reconnect_sleep=0.25", control: "redis://a?max_reconnect_attempts=5&reconnect_sleep=0.25",
+		{name: "the default of redis", content: "[drivers]\nmessage_store = redis\n", known: all, data: "redis://127.0.0.1:6379"},
+		{name: "options of an old group of redis", known: all, data: "redis://a?max_reconnect_attempts=5&reconnect_sleep=0.25",
 			content: "[drivers]\nstorage = redis\n[drivers:storage:redis]\nuri = redis://a\nmax_reconnect_attempts = 5\nreconnect_sleep = 0.250\n"},
-		{name: "options of redis beside others", known: all, data: "redis://a,b?master=m&reconnect_sleep=0", control: "redis://a,b?master=m&reconnect_sleep=0",
+		{name: "options of redis beside others", known: all, data: "redis://a,b?master=m&reconnect_sleep=0",
 			content: "[drivers]\nmessage_store = redis\n[drivers:message_store:redis]\nuri = redis://a,b?master=m\nreconnect-sleep = 0\n"},
-		{name: "options that the URI has itself", known: all, data: "redis://a?max_reconnect_attempts=1&reconnect%5Fsleep=2", control: "redis://a?max_reconnect_attempts=1&reconnect%5Fsleep=2",
+		{name: "options that the URI has itself", known: all, data: "redis://a?max_reconnect_attempts=1&reconnect%5Fsleep=2",
 			content: "[drivers]\nmessage_store = redis\n[drivers:message_store:redis]\nuri = redis://a?max_reconnect_attempts=1&reconnect%5Fsleep=2\nmax_reconnect_attempts = 7\nreconnect_sleep = 7\n"},
-		{name: "options of redis beside its default URI", known: all, data: "redis://127.0.0.1:6379?max_reconnect_attempts=0", control: "redis://127.0.0.1:6379?max_reconnect_attempts=0",
+		{name: "options of redis beside its default URI", known: all, data: "redis://127.0.0.1:6379?max_reconnect_attempts=0",
 			content: "[drivers]\nmessage_store = redis\n[drivers:message_store:redis]\nmax_reconnect_attempts = 0\n"},
 		{name: "options of one plane of redis", known: all, data: "redis://a?max_reconnect_attempts=7", control: "redis://a?reconnect_sleep=3",
 			content: "[drivers]\nmessage_store = redis\nmanagement_store = redis\n[drivers:message_store:redis]\nuri = redis://a\nmax_reconnect_attempts = 7\n[drivers:management_store:redis]\nuri = redis://a\nreconnect_sleep = 3\n"},
-		{name: "options of one plane of redis, the other's group there too", known: all, data: "redis://a?max_reconnect_attempts=7", control: "redis://a?max_reconnect_attempts=7",
+		{name: "options of one plane of redis, the other's group there too", known: all, data: "redis://a?max_reconnect_attempts=7",
 			content: "[drivers]\nmessage_store = redis\n[drivers:message_store:redis]\nuri = redis://a\nmax_reconnect_attempts = 7\n[drivers:management_store:redis]\nuri = redis://a\n"},
-		{name: "our own store beside a group of redis", known: all, data: "redis://b", control: "redis://b",
+		{name: "our own store beside a group of redis", known: all, data: "redis://b",
 			content: "[marconi]\nstore = redis://b\n[drivers:message_store:redis]\nuri = redis://a\nmax_reconnect_attempts = 7\n"},
 		{name: "a FIFO of MongoDB", content: "[drivers]\nmessage_store = mongodb.fifo\n[drivers:message_store:mongodb]\nuri = mongodb.fifo://h\n",
-			known: all, data: "mongodb://h", control: "mongodb://h"},
+			known: all, data: "mongodb://h"},
 		{name: "dialects", known: all, data: "postgresql://u:p@h/db", control: "mysql://u:p@h/db",
 			content: "[drivers]\nmessage_store = sqlalchemy\nmanagement_store = mysql\n[drivers:message_store:sqlalchemy]\nuri = postgresql+psycopg2://u:p@h/db\n[drivers:management_store:mysql]\nuri = mariadb+pymysql://u:p@h/db\n"},
 		{name: "swift", content: "[drivers]\nmessage_store = swift\nmanagement_store = memory\n[drivers:message_store:swift]\nuri = swift://d:p@/d\n",
 			known: all, data: "swift://d:p@/d", control: "memory://"},
+		{name: "swift with the options of OpenStack", known: all,
+			data: "swift://d:p@/d?auth_url=https%3A%2F%2Fid%2Fv3&insecure=true&project_domain_id=pd&user_domain_name=U+D&region_name=r1&interface=internalURL",
+			content: "[drivers]\nmessage_store = swift\n[drivers:message_store:swift]\nuri = swift://d:p@/d\nauth_url = https://id/v3\ninsecure = yes\n" +
+				"project_domain_id = pd\nuser_domain_name = U D\nregion_name = r1\ninterface = internalURL\n"},
+		{name: "options of swift that the URI has itself", known: all, data: "swift://d:p@/d?region_name=r2&interface=adminURL",
+			content: "[drivers]\nmessage_store = swift\n[drivers:message_store:swift]\nuri = swift://d:p@/d?region_name=r2\nregion_name = r1\ninterface = adminURL\n"},
+		{name: "swift for both, apart", known: all, data: "swift://d:p@/d?index=none", control: "swift://d:p@/c",
+			content: "[drivers]\nmessage_store = swift\nmanagement_store = swift\n[drivers:message_store:swift]\nuri = swift://d:p@/d?index=none\n" +
+				"[drivers:management_store:swift]\nuri = swift://d:p@/c\n"},
+		{name: "swift for both, by the older group", known: all, data: "swift://d:p@/d", content: "[drivers]\nstorage = swift\n[drivers:storage:swift]\nuri = swift://d:p@/d\n"},
 		{name: "swift without its URI", content: "[drivers]\nmessage_store = swift\nmanagement_store = memory\n", known: all,
 			errs: []string{"zaqar.conf:2: [drivers] message_store: [drivers:message_store:swift] has no uri"}},
 	}
@@ -112,7 +122,7 @@ func TestStores(t *testing.T) {
 func TestStoresByHand(t *testing.T) {
 	c := Default()
 	c.Marconi.Store = "memory:"
-	if data, control, err := c.Stores([]string{"memory"}); data != "memory:" || control != "memory:" || err != nil {
+	if data, control, err := c.Stores([]string{"memory"}); data != "memory:" || control != "" || err != nil {
 		t.Errorf("Stores() = %q, %q, %v", data, control, err)
 	}
 	c.Marconi.Store = "redis:"

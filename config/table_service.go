@@ -37,7 +37,7 @@ func marconiGroup(m *Marconi) group {
 		{name: "store", value: uri(&m.Store, ""),
 			help: "The URI of the store of messages, such as sqlite:////var/lib/marconi/messages.db or memory://. It beats all of [drivers]. If neither says anything, the server keeps its data in SQLite, in its user's data folder."},
 		{name: "control_store", value: uri(&m.ControlStore, ""),
-			help: "The URI of the store of queues and of what else is managed. If it is empty, that is where the messages are."},
+			help: "The URI of the store of queues and of what else is managed. If it is empty, that is where the messages are; with Swift it is where their index is, or Swift itself if there is none (index=none)."},
 		{name: "adopt_data", value: boolean(&m.AdoptData),
 			help: "Lets a new control store take over messages that belong to another one. Set it for one start, after the control store was lost."},
 		{name: "listen", value: address(&m.Listen),
@@ -85,9 +85,9 @@ func driversGroup(d *Drivers) group {
 	return group{"drivers", "Which drivers do the work. The stores they name have their options in groups of their own. An existing file that has such groups but names no driver means mongodb, as it always did.", []option{
 		{name: "transport", value: list(&d.Transport, []string{"wsgi"}, "wsgi", "websocket"),
 			help: "How clients reach the server: wsgi is HTTP. This version refuses to start with websocket."},
-		{name: "message_store", value: choice(&d.MessageStore, "", driverNames(true)...), older: []key{{"drivers", "storage"}},
+		{name: "message_store", value: choice(&d.MessageStore, "", driverNames()...), older: []key{{"drivers", "storage"}},
 			help: "The driver of the store of messages; its URI is in the group [drivers:message_store:NAME]. sqlite is another name of sqlalchemy, and memory needs no URI."},
-		{name: "management_store", value: choice(&d.ManagementStore, "", driverNames(false)...),
+		{name: "management_store", value: choice(&d.ManagementStore, "", driverNames()...),
 			help: "The driver of the store of queues and of what else is managed; its URI is in the group [drivers:management_store:NAME]. If it is not set, that is where the messages are."},
 	}}
 }

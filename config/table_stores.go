@@ -17,6 +17,7 @@ func messageStoreGroups(s *Stores) []group {
 func managementStoreGroups(s *Stores) []group {
 	return planeGroups("management_store", mongoGroup("management_store", &s.MongoDB),
 		redisGroup("management_store", &s.Redis),
+		swiftGroup("management_store", &s.Swift),
 		sqlGroup("management_store", "sqlalchemy", &s.SQLAlchemy),
 		sqlGroup("management_store", "postgresql", &s.PostgreSQL),
 		sqlGroup("management_store", "mysql", &s.MySQL))
@@ -29,7 +30,7 @@ func planeGroups(plane string, groups ...group) []group {
 		g := &groups[i]
 		for j := range g.options {
 			o := &g.options[j]
-			o.later = o.name != "uri" && g.name != "redis"
+			o.later = o.name != "uri" && g.name != "redis" && g.name != "swift"
 			o.older = append(o.older, key{"drivers:storage:" + g.name, o.name})
 			if g.name == "sqlalchemy" {
 				o.older = append(o.older, key{"drivers:" + plane + ":sqlite", o.name}, key{"drivers:storage:sqlite", o.name})
@@ -90,9 +91,9 @@ func redisGroup(plane string, r *Redis) group {
 func swiftGroup(plane string, s *Swift) group {
 	return group{"swift", "A Swift store of " + holds(plane) + ".", []option{
 		{name: "uri", value: uri(&s.URI, ""),
-			help: "Who uses the store, as swift://user:password@/project. It has no default."},
+			help: "Who uses the store, as swift://user:password@/project?options. It has no default. What the URI says itself counts before the options of this group."},
 		{name: "auth_url", value: uri(&s.AuthURL, "http://127.0.0.1:5000/v3/"),
-			help: "Where the identity service is."},
+			help: "Where the identity service is, if the URI names no host."},
 		{name: "insecure", value: boolean(&s.Insecure),
 			help: "Leaves certificates unchecked."},
 		{name: "project_domain_id", value: text(&s.ProjectDomainID, ""),
@@ -106,7 +107,7 @@ func swiftGroup(plane string, s *Swift) group {
 		{name: "region_name", value: text(&s.RegionName, ""),
 			help: "The region that the store is in."},
 		{name: "interface", value: text(&s.Interface, "publicURL"),
-			help: "Which of the store's addresses is used."},
+			help: "Which of the store's addresses is used: publicURL, internalURL or adminURL."},
 	}}
 }
 

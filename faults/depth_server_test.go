@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"strings"
@@ -18,8 +17,8 @@ import (
 	"time"
 
 	"github.com/marconi-mq/marconi"
-	"github.com/marconi-mq/marconi/config"
 	"github.com/marconi-mq/marconi/internal/seqid"
+	"github.com/marconi-mq/marconi/internal/testserver"
 	"github.com/marconi-mq/marconi/server"
 	"github.com/marconi-mq/marconi/storage"
 	"github.com/marconi-mq/marconi/storage/drivers"
@@ -193,22 +192,5 @@ func serveOpened(t testing.TB, opened storage.Opened, uri string) (addr string) 
 	t.Helper()
 	scheme, _, _ := strings.Cut(uri, ":")
 	there := storage.Drivers{scheme: func(context.Context, string, storage.Options) (storage.Opened, error) { return opened, nil }}
-	ctx, cancel := context.WithCancel(context.Background())
-	s, err := server.New(ctx, server.Options{Config: config.Default(), Drivers: there, DataURI: uri, ControlURI: uri})
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan error, 1)
-	go func() { done <- s.Serve(ctx, l) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := errors.Join(<-done, s.Close()); err != nil {
-			t.Error(err)
-		}
-	})
-	return l.Addr().String()
+	return testserver.Serve(t, server.Options{Drivers: there, DataURI: uri})
 }

@@ -3,8 +3,6 @@ package faults
 import (
 	"bufio"
 	"bytes"
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -16,7 +14,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/marconi-mq/marconi/config"
+	"github.com/marconi-mq/marconi/internal/testserver"
 	"github.com/marconi-mq/marconi/server"
 	"github.com/marconi-mq/marconi/storage/drivers"
 )
@@ -125,21 +123,7 @@ func measureAllocations(b *testing.B, addr string, c allocationsCase, requests [
 // serveAllocations serves a store until the benchmark's end.
 func serveAllocations(b *testing.B, uri string) (addr string) {
 	b.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	s, err := server.New(ctx, server.Options{Config: config.Default(), Drivers: drivers.All(), DataURI: uri, ControlURI: uri})
-	if err != nil {
-		b.Fatal(err)
-	}
-	l := listenAllocations(b)
-	ended := make(chan error, 1)
-	go func() { ended <- s.Serve(ctx, l) }()
-	b.Cleanup(func() {
-		cancel()
-		if err := errors.Join(<-ended, s.Close()); err != nil {
-			b.Error(err)
-		}
-	})
-	return l.Addr().String()
+	return testserver.Serve(b, server.Options{Drivers: drivers.All(), DataURI: uri})
 }
 
 // serveBareAllocations serves what reads the body and says nothing.

@@ -13,12 +13,12 @@ import (
 // tryEvery is how long a store that isn't there yet is left alone.
 const tryEvery = time.Second
 
-// openPatiently opens a store. For one that isn't there yet it tries again for as long as o.Patience: after a restart of the
-// machine nobody knows which of the two comes first.
-func (s *Server) openPatiently(ctx context.Context, uri string, o Options, so storage.Options) (storage.Opened, error) {
+// openPatiently opens the stores. For one that isn't there yet it tries again for as long as o.Patience: after a restart of the
+// machine nobody knows which comes first, the store or this server.
+func (s *Server) openPatiently(ctx context.Context, o Options, so storage.Options) (storage.Planes, error) {
 	end := time.Now().Add(o.Patience)
 	for told := false; ; told = true {
-		opened, err := s.stores.Open(ctx, uri, so)
+		opened, err := s.stores.OpenPlanes(ctx, o.DataURI, o.ControlURI, so)
 		if !errors.Is(err, storage.ErrNotYet) || time.Until(end) <= 0 {
 			return opened, err
 		}
@@ -27,7 +27,7 @@ func (s *Server) openPatiently(ctx context.Context, uri string, o Options, so st
 		}
 		select {
 		case <-ctx.Done():
-			return storage.Opened{}, fmt.Errorf("%w: %w", ctx.Err(), err)
+			return storage.Planes{}, fmt.Errorf("%w: %w", ctx.Err(), err)
 		case <-time.After(min(tryEvery, time.Until(end))):
 		}
 	}

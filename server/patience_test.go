@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/marconi-mq/marconi"
 	"github.com/marconi-mq/marconi/storage"
 )
 
@@ -34,11 +35,11 @@ func TestAStoreThatIsNotThereYet(t *testing.T) {
 				if tries <= len(tt.errs) {
 					return storage.Opened{}, tt.errs[tries-1]
 				}
-				return storage.Opened{}, nil
+				return storage.Opened{Data: struct{ marconi.DataStore }{}, Control: struct{ marconi.ControlStore }{}}, nil
 			}
 			s := &Server{log: newTextLogger(&log), stores: storage.NewRegistry(storage.Drivers{"slow": open})}
 			start := time.Now()
-			_, err := s.openPatiently(t.Context(), "slow:", Options{Patience: 5 * tryEvery}, storage.Options{})
+			_, err := s.openPatiently(t.Context(), Options{DataURI: "slow:", Patience: 5 * tryEvery}, storage.Options{})
 			if took := time.Since(start); !errors.Is(err, tt.want) || took != tt.took {
 				t.Errorf("%s: %v after %v, want %v after %v", name, err, took, tt.want, tt.took)
 			}

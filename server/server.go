@@ -44,8 +44,10 @@ type Options struct {
 	Logger  *slog.Logger // nil: nothing is logged
 	Version string       // for the figures
 
-	// DataURI and ControlURI say which stores to open.
+	// DataURI and ControlURI say which stores to open. Without a ControlURI the store of messages says where queues are.
 	DataURI, ControlURI string
+	// Embedded is at hand for a store of messages that needs another one beside it: see [storage.Options].
+	Embedded func() (uri string, err error)
 
 	Patience time.Duration // how long a store is waited for that isn't there yet; 0: it has to be there
 
@@ -68,6 +70,7 @@ type Server struct {
 	connections *connections
 	refusals    *refusals
 	gate        *gate
+	controlURI  string
 	adopted     int
 	stopping    atomic.Bool
 }
@@ -115,7 +118,7 @@ func (s *Server) open(ctx context.Context, o Options) error {
 	s.adopted, err = broker.Join(ctx, control, data, o.Config.Marconi.AdoptData)
 	if errors.Is(err, marconi.ErrForeignData) {
 		return fmt.Errorf("%s holds messages of another control store than %s: open it with that one, or start once with --adopt-data to make its queues this one's",
-			config.Redact(o.DataURI), config.Redact(o.ControlURI))
+			config.Redact(o.DataURI), config.Redact(s.controlURI))
 	}
 	if err != nil {
 		return err
@@ -165,36 +168,29 @@ func versions(on []string) dialect.Version {
 
 // openStores gives the stores, and whether other processes may work on the control store, too.
 func (s *Server) openStores(ctx context.Context, o Options) (c marconi.ControlStore, d marconi.DataStore, shared bool, err error) {
-	so := storage.Options{Now: o.Now, Logger: o.Logger, Limits: o.Config.Limits()}
+	so := storage.Options{Now: o.Now, Logger: o.Logger, Limits: o.Config.Limits(), Embedded: o.Embedded}
 	if s.metrics != nil {
 		so.Meter = s.metrics
 	}
-	first, err := s.openPatiently(ctx, o.DataURI, o, so)
+	p, err := s.openPatiently(ctx, o, so)
 	if err != nil {
 		return nil, nil, false, err
 	}
-	second, err := s.openPatiently(ctx, o.ControlURI, o, so)
-	if err != nil {
-		return nil, nil, false, err
-	}
-	data, control := first.Data, second.Control
-	if data == nil {
-		return nil, nil, false, fmt.Errorf("the store %s keeps no messages", config.Redact(o.DataURI))
-	}
-	if control == nil {
-		return nil, nil, false, fmt.Errorf("the store %s keeps no queues: name another with --control-store", config.Redact(o.ControlURI))
-	}
+	s.controlURI = p.ControlURI
 	if o.WrapData != nil {
-		data = o.WrapData(data)
+		p.Data = o.WrapData(p.Data)
 	}
 	if o.WrapControl != nil {
-		control = o.WrapControl(control)
+		p.Control = o.WrapControl(p.Control)
 	}
-	return s.observer.Control(control), s.observer.Data(data), !second.Alone, nil
+	return s.observer.Control(p.Control), s.observer.Data(p.Data), p.Shared, nil
 }
 
 // Handler answers the API. What bounds connections is not in it: that is [Server.Serve]'s.
 func (s *Server) Handler() http.Handler { return s.gate }
+
+// ControlURI is where queues are.
+func (s *Server) ControlURI() string { return s.controlURI }
 
 // Adopted is how many queues were made for data that had lost theirs.
 func (s *Server) Adopted() int { return s.adopted }

@@ -22,6 +22,9 @@ import (
 type Opened struct {
 	Data    marconi.DataStore
 	Control marconi.ControlStore
+	// ControlURI is where Control is, if that is another store than the one at the URI: one that keeps messages only
+	// brings the control store of its index along.
+	ControlURI string
 	// Alone says that no other process works on the store meanwhile: what happens in it happens here.
 	Alone bool
 }
@@ -38,6 +41,11 @@ type Options struct {
 
 	// Namespace keeps several stores apart at one URI: a prefix of keys, a schema, a file of its own. "" is the main one.
 	Namespace string
+	// Plane says what of the store is wanted; zero: both planes. A driver for which that makes no difference may give more.
+	Plane Plane
+	// Embedded gives the URI of the store that the program carries in itself, for a driver that needs another store and was
+	// told of none. It makes room for it first, a folder say. Nil: there is no such store, or it would be out of place.
+	Embedded func() (uri string, err error)
 	// Open opens the store that a driver puts its own index or the like into. The registry sets it.
 	Open func(ctx context.Context, uri string, o Options) (Opened, error)
 }
@@ -56,8 +64,24 @@ func (o Options) WithDefaults() Options {
 	if o.Meter == nil {
 		o.Meter = nopMeter{}
 	}
+	if o.Plane == 0 {
+		o.Plane = BothPlanes
+	}
 	return o
 }
+
+// A Plane is a part of what a store can hold.
+type Plane uint
+
+// The planes.
+const (
+	DataPlane    Plane = 1 << iota // messages and claims: Opened.Data
+	ControlPlane                   // queues and what else is managed: Opened.Control
+	BothPlanes   = DataPlane | ControlPlane
+)
+
+// Has reports whether p has all of want.
+func (p Plane) Has(want Plane) bool { return p&want == want }
 
 // A Meter takes a driver's figures about what it does beside answering calls: commits, batches, retries, collections.
 // Names are lower case with underscores and end in their unit. Its methods are safe for concurrent use and cheap.
@@ -77,7 +101,8 @@ type Driver func(ctx context.Context, uri string, o Options) (Opened, error)
 // Drivers are drivers by the scheme of their URIs, lower case.
 type Drivers map[string]Driver
 
-// A Registry opens stores. The same URI in the same namespace is opened once: whoever asks again gets the same store.
+// A Registry opens stores. The same URI in the same namespace is opened once: whoever asks again gets the same store. Only what
+// nobody has asked for before, and is not there anyway, is opened later: the other plane.
 type Registry struct {
 	drivers Drivers
 
@@ -87,9 +112,34 @@ type Registry struct {
 }
 
 type entry struct {
+	plane  Plane // that it was asked for
 	once   sync.Once
 	opened Opened
 	err    error
+}
+
+// planes are those that need not be asked for again.
+func (e *entry) planes() Plane {
+	p := e.plane
+	if e.opened.Data != nil {
+		p |= DataPlane
+	}
+	if e.opened.Control != nil {
+		p |= ControlPlane
+	}
+	return p
+}
+
+// with adds what is only in other.
+func (o Opened) with(other Opened) Opened {
+	if o.Data == nil {
+		o.Data = other.Data
+	}
+	if o.Control == nil {
+		o.Control, o.ControlURI = other.Control, other.ControlURI
+	}
+	o.Alone = o.Alone && other.Alone
+	return o
 }
 
 // NewRegistry makes a registry of the drivers given.
@@ -111,20 +161,33 @@ func (r *Registry) Open(ctx context.Context, uri string, o Options) (Opened, err
 	o.Open = r.Open
 
 	key := o.Namespace + "\x00" + uri
-	e := r.entry(key)
+	first := r.open(ctx, key, driver, uri, o)
+	missing := o.Plane &^ first.planes()
+	if first.err != nil || missing == 0 {
+		return first.opened, first.err
+	}
+	o.Plane = missing
+	second := r.open(ctx, key+"\x00other plane", driver, uri, o)
+	return first.opened.with(second.opened), second.err
+}
+
+// open opens what goes by this key, once.
+func (r *Registry) open(ctx context.Context, key string, driver Driver, uri string, o Options) *entry {
+	e := r.entry(key, o.Plane)
 	e.once.Do(func() {
+		o.Plane = e.plane // of whoever came first
 		e.opened, e.err = driver(ctx, uri, o)
 		r.keep(key, e)
 	})
-	return e.opened, e.err
+	return e
 }
 
-func (r *Registry) entry(key string) *entry {
+func (r *Registry) entry(key string, p Plane) *entry {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	e := r.opened[key]
 	if e == nil {
-		e = &entry{}
+		e = &entry{plane: p}
 		r.opened[key] = e
 	}
 	return e

@@ -4,15 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io/fs"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -43,76 +39,6 @@ func TestMain(m *testing.M) {
 			return server.Run(ctx, drivers.All(), server.Process{Args: args, Environ: os.Environ(), Stdout: os.Stdout, Stderr: os.Stderr})
 		},
 	}))
-}
-
-// A program is marconi-bench, under way in a folder of its own.
-type program struct {
-	cmd      *exec.Cmd
-	dir      string // where it runs
-	temp     string // for what servers keep
-	name     string // in the environment of all its processes
-	out, err bytes.Buffer
-}
-
-func launch(t *testing.T, dir string, args ...string) *program {
-	t.Helper()
-	p := &program{dir: dir, temp: t.TempDir(), name: filepath.Base(t.TempDir()) + strings.ReplaceAll(t.Name(), "/", "-")}
-	p.cmd = exec.Command(os.Args[0], args...)
-	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = dir, &p.out, &p.err
-	p.cmd.Env = append(os.Environ(), mark+"="+p.name, "TMPDIR="+p.temp)
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
-
-// wait gives the exit status, and makes sure that nothing is left behind.
-func (p *program) wait(t *testing.T) int {
-	t.Helper()
-	timer := time.AfterFunc(2*time.Minute, func() { _ = p.cmd.Process.Kill() })
-	defer timer.Stop()
-	if err := p.cmd.Wait(); err != nil && p.cmd.ProcessState == nil {
-		t.Fatal(err)
-	}
-	if left := p.processes(t); len(left) > 0 {
-		t.Errorf("processes %v are left", left)
-	}
-	entries, err := os.ReadDir(p.temp)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range entries {
-		t.Errorf("%s is left in the temporary folder", e.Name())
-	}
-	return p.cmd.ProcessState.ExitCode()
-}
-
-// processes are those that the program, or one that it started, has left. They have its mark in their environment.
-func (p *program) processes(t *testing.T) (pids []int) {
-	t.Helper()
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		return nil // there is no such list here
-	}
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil {
-			continue
-		}
-		environ, err := os.ReadFile(filepath.Join("/proc", e.Name(), "environ"))
-		if err == nil && bytes.Contains(environ, []byte(mark+"="+p.name+"\x00")) {
-			pids = append(pids, pid)
-		}
-	}
-	return pids
-}
-
-// bench runs the program to its end.
-func bench(t *testing.T, dir string, args ...string) (status int, out, err string) {
-	t.Helper()
-	p := launch(t, dir, args...)
-	status = p.wait(t)
-	return status, p.out.String(), p.err.String()
 }
 
 // short is a plan of a few short runs.
@@ -428,103 +354,57 @@ func awaitMeasuring(t *testing.T, p *program) {
 	t.Fatal("it does not start a server")
 }
 
-// Ctrl-C at any time leaves a report of what there is and nothing else, and what is missing can be run later.
-func TestCtrlC(t *testing.T) {
-	for _, c := range []struct {
-		after time.Duration // since its first server was there
-		twice bool
-	}{{0, false}, {300 * time.Millisecond, false}, {1500 * time.Millisecond, false}, {0, true}, {700 * time.Millisecond, true}} {
-		t.Run(fmt.Sprintf("%v/%v", c.after, c.twice), func(t *testing.T) {
-			t.Parallel()
+// A backend that is not here is told of in the terminal, the results and the report, and is no failure.
+func TestABackendThatIsNotHereIsToldOf(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	dir := t.TempDir()
+	text := strings.Replace(short, "targets: [", "targets: [{name: far, start: {backend: redis}, api: [1.1]}, ", 1)
+	status, out, said := bench(t, dir, "run", planFile(t, dir, text), "--out", "results")
+	if status != Fine && status != Unfit {
+		t.Fatalf("exit status %d: %s%s", status, out, said)
+	}
+	const why = "redis-server is not installed"
+	for where, text := range map[string]string{"conclusion": out, "lines": said} {
+		if !strings.Contains(text, "far, because backend is not there: "+why) {
+			t.Errorf("the %s doesn't say why it was not run: %s", where, text)
+		}
+	}
+	e, err := (&result.Folder{Dir: filepath.Join(dir, "results")}).Experiment()
+	if err != nil || len(e.Absent) != 1 || e.Absent[0].What != "far" || !strings.Contains(e.Absent[0].Because, why) {
+		t.Errorf("the results say %+v, %v", e, err)
+	}
+	for _, name := range []string{"report.html", "report.md"} {
+		page, err := os.ReadFile(filepath.Join(dir, "results", name))
+		if err != nil || !strings.Contains(string(page), why) {
+			t.Errorf("%s doesn't say it: %v", name, err)
+		}
+	}
+}
+
+// Every sample runs, if briefly, and the books of each of its runs balance.
+func TestSamplesRun(t *testing.T) {
+	samples := []string{"redelivery"}
+	if os.Getenv("MARCONI_TEST_SOAK") == "1" {
+		samples = plan.Samples()
+	}
+	for _, name := range samples {
+		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			p := launch(t, dir, "--scale", "tiny", "--out", "results")
-			for range 1000 {
-				if len(p.processes(t)) > 1 {
-					break
-				}
-				time.Sleep(10 * time.Millisecond)
+			status, out, said := bench(t, dir, "run", name, "--scale", "tiny", "--out", "results", "--quiet")
+			if status != Fine && status != Unfit {
+				t.Errorf("exit status %d: %s%s", status, out, said)
 			}
-			time.Sleep(c.after)
-			interrupt(t, p)
-			if c.twice {
-				time.Sleep(30 * time.Millisecond)
-				interrupt(t, p)
+			all := runs(t, dir)
+			if len(all) == 0 {
+				t.Error("nothing was run")
 			}
-			if status := p.wait(t); status != Interrupted {
-				t.Fatalf("exit status %d: %s%s", status, p.out.String(), p.err.String())
-			}
-			if !strings.Contains(p.err.String(), "stopping after this run") || strings.Contains(p.err.String(), "breaking off") != c.twice {
-				t.Errorf("it said %q", p.err.String())
-			}
-			f, err := result.Open(filepath.Join(dir, "results"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			e, err := f.Experiment()
-			switch {
-			case errors.Is(err, fs.ErrNotExist) && c.twice: // broken off before there was anything to report
-			case err != nil || !e.Partial:
-				t.Errorf("the report: %+v, %v; want a partial one", e, err)
-			default:
-				if _, err := os.Stat(filepath.Join(f.Dir, "report.html")); err != nil {
-					t.Error(err)
+			for _, r := range all {
+				if !r.Ledger.Balanced || !r.Ledger.OK {
+					t.Errorf("%s run %d: %v, %v", r.Cell, r.Repeat, r.Ledger.Identity, r.Ledger.Classes)
 				}
 			}
 		})
 	}
-}
-
-func interrupt(t *testing.T, p *program) {
-	t.Helper()
-	if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func TestWhatWasInterruptedGoesOn(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	p := launch(t, dir, "run", planFile(t, dir, short), "--out", "results")
-	awaitMeasuring(t, p)
-	interrupt(t, p)
-	if status := p.wait(t); status != Interrupted {
-		t.Fatalf("exit status %d: %s%s", status, p.out.String(), p.err.String())
-	}
-	before := runs(t, dir)
-	if len(before) == 0 || len(before) == 3 {
-		t.Fatalf("%d runs were made before it was interrupted", len(before))
-	}
-	status, out, said := bench(t, dir, "run", "--resume", "results")
-	if status != Fine && status != Unfit || !strings.Contains(out, "3 runs of 1 cells") || strings.Contains(out, "cut short") {
-		t.Errorf("exit status %d: %s%s", status, out, said)
-	}
-	after := runs(t, dir)
-	for _, r := range before {
-		if !slices.ContainsFunc(after, func(a *result.Run) bool { return a.Repeat == r.Repeat && a.Started.Equal(r.Started) }) {
-			t.Errorf("run %d was made again", r.Repeat)
-		}
-	}
-	f := &result.Folder{Dir: filepath.Join(dir, "results")}
-	e, err := f.Experiment()
-	if err != nil || len(after) != 3 || e.Partial || !slices.Equal(e.Command, []string{"marconi-bench", "run", filepath.Join("results", "plan.yaml")}) {
-		t.Errorf("%d runs, %+v, %v", len(after), e, err)
-	}
-	if status, out, _ := bench(t, dir, "report", "results"); status != Fine || !strings.Contains(out, "results/report.html") {
-		t.Errorf("made anew: exit status %d, %s", status, out)
-	}
-}
-
-func runs(t *testing.T, dir string) []*result.Run {
-	t.Helper()
-	f, err := result.Open(filepath.Join(dir, "results"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	all, err := f.Runs()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all
 }
 
 // No file and no output has the password or the token of a target: of a run that goes well, one whose target dies, and a

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/marconi-mq/marconi/bench/result"
+	"github.com/marconi-mq/marconi/bench/words"
 )
 
 // conclusion is what came of an experiment, in a few lines.
@@ -17,8 +17,8 @@ func conclusion(e *result.Experiment, runs []*result.Run) []string {
 		lines = append(lines, fmt.Sprintf("saturation  %s: %s", s.Cell, saturation(s)))
 	}
 	if best, worst := extremes(e.Cells); best != nil {
-		lines = append(lines, fmt.Sprintf("best p99    %s, %s", span(best.Metrics["response_p99_ns"].Value), best.Cell))
-		lines = append(lines, fmt.Sprintf("worst p99   %s, %s", span(worst.Metrics["response_p99_ns"].Value), worst.Cell))
+		lines = append(lines, fmt.Sprintf("best p99    %s, %s", words.Duration(best.Metrics["response_p99_ns"].Value), best.Cell))
+		lines = append(lines, fmt.Sprintf("worst p99   %s, %s", words.Duration(worst.Metrics["response_p99_ns"].Value), worst.Cell))
 	}
 	for _, line := range bad(runs) {
 		lines = append(lines, "invalid     "+line)
@@ -38,7 +38,7 @@ func verdict(e *result.Experiment, runs []*result.Run) string {
 	if counts[result.Invalid] == 0 {
 		text += ", every message accounted for"
 	}
-	for _, s := range []result.Status{result.Invalid, result.InvalidGenerator, result.Saturated, result.Drifting} {
+	for _, s := range []result.Status{result.Invalid, result.InvalidGenerator, result.Saturated, result.Suspicious, result.Drifting} {
 		if counts[s] > 0 {
 			text += fmt.Sprintf(", %d %s", counts[s], s)
 		}
@@ -106,5 +106,3 @@ func shortened(lines []string) []string {
 	}
 	return append(slices.Clone(lines[:most]), fmt.Sprintf("and %d more", len(lines)-most))
 }
-
-func span(ns float64) string { return time.Duration(ns).Round(10 * time.Microsecond).String() }

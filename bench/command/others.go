@@ -144,7 +144,7 @@ func examine(ctx context.Context) (lines []string) {
 		lines = append(lines, strings.TrimSpace(fmt.Sprintf("%-12s", what)+fmt.Sprintf(format, args...)))
 	}
 	say("machine", "%d cores, %s, %d MiB, %s, kernel %s", e.Cores, e.CPU, e.Memory>>20, e.OS, e.Kernel)
-	if e.Cores < 3 {
+	if e.Shared {
 		say("", "generator and server share these cores: figures are those of both together")
 	}
 	if e.Governor != "" && e.Governor != "performance" {

@@ -199,6 +199,7 @@ func (r *running) run(ctx context.Context, p *plan.Plan, asked string) error {
 	}
 	defer done()
 	show := r.screen(p)
+	interrupted.show.Store(show)
 	e, runs, err := experiment.Run(hard, p, experiment.Options{
 		Folder: folder, Work: work, Server: []string{program, serverCommand}, Remote: r.remote, Command: r.command(asked),
 		Version: version(), Events: show.Event, Stop: interrupted.stop, Log: log,
@@ -266,7 +267,15 @@ func colored(environ []string) bool {
 type interruptions struct {
 	stop  chan struct{} // closed by the first
 	count atomic.Int64
-	done  func() // no more are waited for
+	show  atomic.Pointer[screen.Screen] // what is shown meanwhile; nil: nothing yet
+	done  func()                        // no more are waited for
+}
+
+// say says something about an interruption, where it can be read.
+func (r *running) say(i *interruptions, text string) {
+	if show := i.show.Load(); show == nil || !show.Say(text) {
+		_, _ = fmt.Fprintln(r.process.Stderr, text)
+	}
 }
 
 // interruptible gives a context that the second signal ends.
@@ -282,10 +291,10 @@ func (r *running) interruptible(ctx context.Context) (context.Context, *interrup
 		for range came {
 			switch i.count.Add(1) {
 			case 1:
-				_, _ = fmt.Fprintln(r.process.Stderr, "marconi-bench: stopping after this run; once more breaks it off")
+				r.say(i, "marconi-bench: stopping after this run; once more breaks it off")
 				close(i.stop)
 			case 2:
-				_, _ = fmt.Fprintln(r.process.Stderr, "marconi-bench: breaking off, cleaning up")
+				r.say(i, "marconi-bench: breaking off, cleaning up")
 				cancel()
 			}
 		}

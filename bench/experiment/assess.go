@@ -1,29 +1,29 @@
 package experiment
 
 import (
-	"fmt"
 	"math"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/marconi-mq/marconi/bench/flow"
 	"github.com/marconi-mq/marconi/bench/measure"
 	"github.com/marconi-mq/marconi/bench/plan"
 	"github.com/marconi-mq/marconi/bench/result"
-	"github.com/marconi-mq/marconi/bench/stats"
 	"github.com/marconi-mq/marconi/ledger"
 )
 
 // assess makes the result of a run that is over.
-func (r *run) assess(started time.Time, sequence string, drained bool) (*result.Run, *result.Details) {
+func (r *run) assess(sequence string, drained bool) (*result.Run, *result.Details) {
 	verdict, totals := r.book.Verdict(), r.recorder.Totals()
 	from, to := r.traffic.Measured()
+	lives := &lives{from: from, to: to, first: measure.NewHistogram(), sojourn: measure.NewHistogram()}
 	got := &result.Run{
 		Schema: result.RunSchema, Experiment: r.report.Name, Cell: r.cell.Path(), Repeat: r.repeat, Block: r.block,
-		Started: started, Config: r.cell, ConfigHash: r.cell.Hash(), Seed: r.seed, Sequence: sequence,
-		Environment: r.report.Environment, MeasuredNS: int64(to - from), DrainNS: int64(max(r.clock.Now()-to, 0)), Drained: drained,
+		Started: r.began, Config: r.cell, ConfigHash: r.cell.Hash(), Seed: r.seed, Sequence: sequence,
+		Environment: r.report.Environment, Isolation: r.isolation(r.cell.Target), MeasuredNS: int64(to - from), DrainNS: int64(max(r.clock.Now()-to, 0)), Drained: drained,
 		Operations: map[string]result.Operation{}, Messages: r.messages(totals), Ledger: ledgerOf(verdict),
-		Workload: r.traffic.Figures(verdict), Phases: r.traffic.Phases(),
+		Workload: r.traffic.Figures(verdict, lives.time), Phases: r.traffic.Phases(),
 	}
 	details := &result.Details{
 		Seconds: r.recorder.Seconds(), Totals: map[measure.Key]*measure.Totals{}, Extra: map[string]*measure.Histogram{},
@@ -36,14 +36,15 @@ func (r *run) assess(started time.Time, sequence string, drained bool) (*result.
 		details.Totals[k] = t
 		got.Operations[k.String()] = operation(t)
 	}
-	r.latencies(got, details, totals, from, to)
+	r.latencies(got, details, totals, lives)
 	got.Redelivery = redeliveryOf(verdict.Redelivered)
 	r.resources(got, details, from, to)
 	got.Generator = r.generator(got, totals, from, to)
-	got.Faults = r.recovered(details.Seconds)
+	got.Faults = r.recovered(from, to)
 	got.Seconds = secondsOf(details.Seconds, r.driving())
-	r.derive(got, totals)
-	got.Status, got.Reasons = r.status(got, verdict, details)
+	little := r.little(totals, from, to)
+	r.derive(got, details, totals, little)
+	got.Status, got.Reasons = r.status(got, verdict, details, little)
 	return got, details
 }
 
@@ -86,11 +87,7 @@ func (r *run) messages(totals map[measure.Key]*measure.Totals) (m result.Message
 		}
 	}
 	_, to := r.traffic.Measured()
-	for _, p := range r.points {
-		if p.At <= to {
-			m.Backlog = int64(p.Value)
-		}
-	}
+	m.Backlog = int64(valueAt(r.points, to))
 	return m
 }
 
@@ -122,21 +119,27 @@ func redeliveryOf(r ledger.Redelivery) *result.Latency {
 	return &result.Latency{Count: r.Count, MeanNS: int64(r.Mean()), MaxNS: int64(r.Max)}
 }
 
-// latencies are those of messages, from the ledger and from those who timed each delivery.
-func (r *run) latencies(got *result.Run, details *result.Details, totals map[measure.Key]*measure.Totals, from, to time.Duration) {
-	first, sojourn := measure.NewHistogram(), measure.NewHistogram()
-	for life := range r.book.Lives() {
-		if life.Intended < from || life.Intended >= to || life.Posted != ledger.Confirmed {
-			continue
-		}
-		if life.First > 0 {
-			first.Record(life.First - life.Intended)
-		}
-		if life.Gone > 0 {
-			sojourn.Record(life.Gone - life.Intended)
-		}
+// lives time what the ledger knows of messages that were intended in the measured time.
+type lives struct {
+	from, to       time.Duration
+	first, sojourn *measure.Histogram
+}
+
+func (l *lives) time(life ledger.Life) {
+	if life.Intended < l.from || life.Intended >= l.to || life.Posted != ledger.Confirmed {
+		return
 	}
-	endToEnd := first
+	if life.First > 0 {
+		l.first.Record(life.First - life.Intended)
+	}
+	if life.Gone > 0 {
+		l.sojourn.Record(life.Gone - life.Intended)
+	}
+}
+
+// latencies are those of messages, from the ledger and from those who timed each delivery.
+func (r *run) latencies(got *result.Run, details *result.Details, totals map[measure.Key]*measure.Totals, l *lives) {
+	endToEnd, sojourn := l.first, l.sojourn
 	if each := totals[measure.Key{Flow: "observer", Operation: flow.Delivery}]; each != nil && each.Response.Count() > 0 {
 		endToEnd = each.Response
 	}
@@ -177,11 +180,14 @@ func (r *run) resources(got *result.Run, details *result.Details, from, to time.
 func (r *run) generator(got *result.Run, totals map[measure.Key]*measure.Totals, from, to time.Duration) result.Generator {
 	driving := totals[r.driving()]
 	if driving == nil {
-		return result.Generator{Cores: runtime.NumCPU(), Healthy: true}
+		return result.Generator{Cores: r.ownCores(), Healthy: true}
 	}
 	h := measure.Health{
-		PacerLag: driving.PacerLag, Response: driving.Response, Cores: cores(), Measured: to - from,
+		PacerLag: driving.PacerLag, Response: driving.Response, Measured: to - from,
 		Offered: driving.Offered, Sent: driving.Sent, FreeConnections: driving.Cut.Count() == 0 && r.free(driving),
+	}
+	if !got.Isolation.Shared {
+		h.Cores = float64(r.ownCores())
 	}
 	for _, resource := range got.Resources {
 		if resource.Name == generator {
@@ -192,7 +198,7 @@ func (r *run) generator(got *result.Run, totals map[measure.Key]*measure.Totals,
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
 	return result.Generator{
-		CPUSeconds: h.CPU, Cores: runtime.NumCPU(), GCPauseMaxNS: longestPause(&memory), PacerLag: result.LatencyOf(driving.PacerLag),
+		CPUSeconds: h.CPU, Cores: r.ownCores(), GCPauseMaxNS: longestPause(&memory, r.began), PacerLag: result.LatencyOf(driving.PacerLag),
 		Healthy: fit, Why: why,
 	}
 }
@@ -203,35 +209,42 @@ func (r *run) free(driving *measure.Totals) bool {
 	return lag < time.Millisecond
 }
 
-func longestPause(m *runtime.MemStats) (longest int64) {
-	for i := range min(int(m.NumGC), len(m.PauseNs)) {
-		longest = max(longest, int64(m.PauseNs[i]))
+// longestPause is that of the garbage collections since a time.
+func longestPause(m *runtime.MemStats, since time.Time) (longest int64) {
+	for i, ended := range m.PauseEnd {
+		if int64(ended) >= since.UnixNano() {
+			longest = max(longest, int64(m.PauseNs[i]))
+		}
 	}
 	return longest
 }
 
-// recovered completes what is known of the faults: for how long nothing succeeded, and when the rate was carried again.
-func (r *run) recovered(seconds []measure.Second) []result.Fault {
+// carriedAgain is the share of a rate that has to be carried for a run to have recovered from a fault.
+const carriedAgain = 0.9
+
+// recovered completes what is known of the faults: for how long nothing succeeded, and when the rate was carried again. A
+// fault's consequences end where the next one begins.
+func (r *run) recovered(from, to time.Duration) []result.Fault {
 	faults := append([]result.Fault(nil), r.faults...)
 	for i := range faults {
-		f := &faults[i]
-		f.RecoveredNS = -1
-		for _, s := range seconds {
-			c := s.By[r.driving()]
-			switch {
-			case int64(s.To) <= f.FromNS || !result.Measured(s.Phase):
-			case c.Achieved == 0:
-				f.GapNS += int64(s.To - s.From)
-			case f.RecoveredNS < 0 && int64(s.From) >= f.ToNS && float64(c.Achieved) >= 0.9*float64(c.Offered):
-				f.RecoveredNS = int64(s.From) - f.FromNS
-			}
+		f, until := &faults[i], to
+		if i+1 < len(faults) {
+			until = time.Duration(faults[i+1].FromNS)
+		}
+		rate := r.cell.Level.Rate
+		if r.cell.Level.Mode == plan.ClosedLoop {
+			rate = r.pulse.Rate(from, time.Duration(faults[0].FromNS))
+		}
+		f.GapNS, f.RecoveredNS = int64(r.pulse.Silence(time.Duration(f.FromNS), until)), -1
+		if at, carried := r.pulse.Carries(carriedAgain*rate, time.Duration(f.ToNS), until); carried {
+			f.RecoveredNS = int64(at) - f.FromNS
 		}
 	}
 	return faults
 }
 
 // derive computes what follows from the counts.
-func (r *run) derive(got *result.Run, totals map[measure.Key]*measure.Totals) {
+func (r *run) derive(got *result.Run, details *result.Details, totals map[measure.Key]*measure.Totals, little measure.Little) {
 	requests := int64(0)
 	for k, t := range totals {
 		if !beside(k) {
@@ -250,106 +263,52 @@ func (r *run) derive(got *result.Run, totals map[measure.Key]*measure.Totals) {
 			put(p.Name+"_cpu_s_per_1000_messages", 1000*p.CPUSeconds/messages, "s", "CPU time of the "+p.Name+" for 1 000 messages.")
 		}
 	}
-	if d := totals[r.driving()]; d != nil && got.MeasuredNS > 0 {
-		inFlight := float64(d.Achieved) / time.Duration(got.MeasuredNS).Seconds() * d.Response.Mean().Seconds()
-		put("in_flight", inFlight, "operations", "Operations under way at a time, by Little's law: rate × mean response time.")
-	}
-}
-
-// status says whether the figures of the run count, and why not.
-func (r *run) status(got *result.Run, v ledger.Verdict, details *result.Details) (result.Status, []string) {
-	reasons := append(wrong(v), r.traffic.Broken()...)
-	if len(reasons) > 0 || !v.OK() {
-		return result.Invalid, reasons
-	}
-	var why []string
-	if r.cell.Level.Mode == plan.OpenLoop && len(r.cell.Faults) == 0 {
-		why = carried(got, details)
-	}
-	switch {
-	case !got.Generator.Healthy:
-		return result.InvalidGenerator, append([]string{"The generator was not fit: " + got.Generator.Why + "."}, why...)
-	case len(why) > 0:
-		return result.Saturated, why
-	}
-	if why := drifting(details.Seconds, r.driving()); why != "" {
-		return result.Drifting, []string{why}
-	}
-	return result.Valid, nil
-}
-
-// The bounds of a level that is carried.
-const (
-	minAchieved = 0.99
-	maxErrors   = 0.001
-	underWay    = 2 // operations may be when the time ends, however few there were
-)
-
-// carried says why a level was not carried; nothing: it was.
-func carried(got *result.Run, details *result.Details) (why []string) {
-	k := result.Driving(got.Config)
-	o := got.Operations[k.String()]
-	if missing := o.Offered - o.Achieved; missing > underWay && float64(missing) > (1-minAchieved)*float64(o.Offered) {
-		why = append(why, fmt.Sprintf("Only %d of %d operations were done in time.", o.Achieved, o.Offered))
-	}
-	if share := errorShare(got); share > maxErrors {
-		why = append(why, fmt.Sprintf("%.2g %% of all requests failed.", 100*share))
-	}
-	slo := time.Duration(got.Config.Load.SLO.P99)
-	if p99 := o.Response.P99NS; slo > 0 && p99 != nil && time.Duration(*p99) > slo {
-		why = append(why, fmt.Sprintf("The response time (p99) is %v, more than %v.", time.Duration(*p99).Round(time.Millisecond), slo))
-	}
-	if got.Config.Workload.Workers+got.Config.Workload.Poppers > 0 && growing(details, got) {
-		why = append(why, "The backlog grows: more is posted than deleted.")
-	}
-	return why
-}
-
-func errorShare(got *result.Run) float64 {
-	var sent, failed int64
-	for _, o := range got.Operations {
-		sent += o.Sent
-		for _, n := range o.Errors {
-			failed += n
+	for _, readings := range details.Readings {
+		if each, known := stored(readings, details.Backlog, little.From, little.To); known {
+			put("bytes_stored_per_message", each, "bytes", "By how much the store grew for each message that was added to it and stayed.")
 		}
 	}
-	if sent == 0 {
-		return 0
+	if little.To > little.From {
+		put("in_flight", little.Mean, "operations", "Operations of the driving flow under way at a time, as counted.")
+		put("in_flight_by_times", little.Product(), "operations", "The same by Little's law: rate × mean response time. If they differ, times are missing.")
 	}
-	return float64(failed) / float64(sent)
 }
 
-// growing reports whether the backlog rises for certain, and by more than a hundredth of what is posted.
-func growing(details *result.Details, got *result.Run) bool {
-	var at, backlog []float64
-	for _, s := range details.Seconds {
-		if !result.Measured(s.Phase) {
-			continue
-		}
-		for _, p := range details.Backlog {
-			if p.At >= s.From && p.At < s.To {
-				at, backlog = append(at, p.At.Seconds()), append(backlog, p.Value)
-			}
-		}
+// minKept is how many messages have to stay in a store for its growth to tell what one takes.
+const minKept = 100
+
+// stored is what a message takes in a store, by the sizes that it tells of itself: known, if enough stayed.
+func stored(readings []measure.Reading, backlog []result.Point, from, to time.Duration) (each float64, known bool) {
+	size := func(r measure.Reading) float64 {
+		return r.Extra["used_memory_bytes"] + r.Extra["file_bytes"] + r.Extra["log_bytes"]
 	}
-	slope := stats.Slope(got.Seed, at, backlog)
-	rate := float64(got.Messages.Posted) / time.Duration(got.MeasuredNS).Seconds()
-	return slope.Sure() && slope.Low > (1-minAchieved)*rate
+	readings = slices.DeleteFunc(slices.Clone(readings), func(r measure.Reading) bool { return r.At < from || r.At > to || size(r) == 0 })
+	if len(readings) < 2 {
+		return 0, false
+	}
+	first, last := readings[0], readings[len(readings)-1]
+	kept := valueAt(backlog, last.At) - valueAt(backlog, first.At)
+	return (size(last) - size(first)) / kept, kept >= minKept && first.PID == last.PID
 }
 
-// drifting compares the first third of the measured seconds with the last.
-func drifting(seconds []measure.Second, k measure.Key) string {
-	var rates []float64
-	for _, s := range seconds {
-		if result.Measured(s.Phase) && s.To-s.From == time.Second {
-			rates = append(rates, float64(s.By[k].Achieved))
+// valueAt is what the last point at or before a time says.
+func valueAt(points []result.Point, at time.Duration) (value float64) {
+	for _, p := range points {
+		if p.At <= at {
+			value = p.Value
 		}
 	}
-	third := len(rates) / 3
-	first, last := rates[:third], rates[len(rates)-third:]
-	before, after := stats.MiddleOf(first), stats.MiddleOf(last)
-	if third == 0 || math.Abs(after-before) <= 0.05*before || stats.Differ(first, last) >= 0.01 {
-		return ""
+	return value
+}
+
+// little is the account of the driving operation's times; of nothing, if it was never done.
+func (r *run) little(totals map[measure.Key]*measure.Totals, from, to time.Duration) measure.Little {
+	d := totals[r.driving()]
+	if d == nil || to <= from {
+		return measure.Little{}
 	}
-	return fmt.Sprintf("The rate went from %.0f/s in the first third to %.0f/s in the last.", before, after)
+	return measure.Little{
+		Occupancy: r.recorder.Occupancy(r.driving(), from, to), Rate: float64(d.Achieved) / (to - from).Seconds(),
+		Response: d.Response, From: from, To: to,
+	}
 }

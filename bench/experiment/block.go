@@ -111,7 +111,7 @@ func (x *experimenter) once(ctx context.Context, c plan.Cell, repeat, block int,
 	got, details, err := r.carryOut(ctx)
 	x.progress.ended(c)
 	if err != nil {
-		x.tell(Event{Kind: RunFailed, Cell: c.Path(), Repeat: repeat, Text: brief(err)})
+		x.tell(Event{Kind: RunFailed, Cell: c.Path(), Repeat: repeat, Repeats: c.Time.Repeats, Block: block, Text: brief(err)})
 		x.Log.Error("run failed", "cell", c.Path(), "repeat", repeat, "error", err)
 		if got == nil {
 			x.unmade = append(x.unmade, fmt.Errorf("%s: %w", key(c.Path(), repeat), err))
@@ -125,7 +125,7 @@ func (x *experimenter) once(ctx context.Context, c plan.Cell, repeat, block int,
 	}
 	x.runs = append(x.runs, got)
 	x.ran[key(got.Cell, repeat)] = true
-	x.tell(Event{Kind: RunEnded, Cell: c.Path(), Repeat: repeat, Run: got, Status: got.Status})
+	x.tell(Event{Kind: RunEnded, Cell: c.Path(), Repeat: repeat, Repeats: c.Time.Repeats, Block: block, Run: got, Status: got.Status})
 	if got.Partial {
 		return x.restore(ctx, c)
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
@@ -11,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/marconi-mq/marconi/bench/cores"
 	"github.com/marconi-mq/marconi/bench/measure"
 	"github.com/marconi-mq/marconi/bench/result"
 )
@@ -21,9 +24,28 @@ const EnvironmentSchema = "marconi-bench/environment/1.0"
 // versionWithin is how long a program may take to say its version.
 const versionWithin = 5 * time.Second
 
-// environment writes down what the experiment runs on.
-func (x *experimenter) environment() (err error) {
-	x.report.Environment, err = x.Folder.WriteEnvironment(Environment(x.Version))
+// ErrElsewhere says that results were begun in another environment. Their figures and those of this one are not of one
+// experiment.
+var ErrElsewhere = errors.New("begun elsewhere")
+
+// environment writes down what the experiment runs on, or makes sure that it goes on where it began.
+func (x *experimenter) environment() error {
+	e := Environment(x.Version)
+	e.Shared = !x.cores.Apart()
+	if len(x.runs) > 0 {
+		before, err := x.Folder.Environment()
+		if err != nil {
+			return fmt.Errorf("go on: %w", err)
+		}
+		if changed := before.Changes(e); len(changed) > 0 {
+			x.runs = nil
+			return fmt.Errorf("%w: the results in %s are of another environment, and one experiment has one: %s; go on there, or begin a new folder here",
+				ErrElsewhere, x.Folder.Dir, strings.Join(changed, ", "))
+		}
+		e = before
+	}
+	var err error
+	x.report.Environment, err = x.Folder.WriteEnvironment(e)
 	return err
 }
 
@@ -31,7 +53,7 @@ func (x *experimenter) environment() (err error) {
 func Environment(version string) result.Environment {
 	e := result.Environment{
 		Schema: EnvironmentSchema, OS: runtime.GOOS + "/" + runtime.GOARCH, Cores: runtime.NumCPU(), Go: runtime.Version(),
-		Generator: version, Shared: true, Backends: map[string]string{},
+		Generator: version, Shared: !cores.Part().Apart(), Backends: map[string]string{},
 		Governor: firstLine("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
 		Clock:    firstLine("/sys/devices/system/clocksource/clocksource0/current_clocksource"),
 	}

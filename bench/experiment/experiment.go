@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/marconi-mq/marconi/bench/cores"
 	"github.com/marconi-mq/marconi/bench/plan"
 	"github.com/marconi-mq/marconi/bench/result"
 	"github.com/marconi-mq/marconi/bench/schedule"
@@ -27,6 +28,9 @@ type Options struct {
 	Command []string       // that repeats the experiment, for the report
 	Version string         // of this program
 
+	// Cores are those of the generator and of what it starts; nil: as package cores parts them.
+	Cores *cores.Parting
+
 	Events func(Event)     // is told what happens, from one goroutine at a time; nil: nobody is
 	Stop   <-chan struct{} // closed: the run in hand is the last
 	Log    *slog.Logger
@@ -40,6 +44,7 @@ type experimenter struct {
 	Options
 	plan      *plan.Plan
 	progress  *progress
+	cores     cores.Parting               // the zero one: all share all
 	instances map[string]*target.Instance // by the target's name
 	absent    map[string]string           // why a target is not there
 	report    *result.Experiment
@@ -51,7 +56,7 @@ type experimenter struct {
 
 // Run carries out the plan and gives what came of it. Backends that are absent are no error, nor are runs whose ledger was
 // violated or whose target died: the outcome tells. ErrUnreachable of package target: one that is not started here doesn't
-// answer.
+// answer. ErrElsewhere: the folder has runs of another environment; it stays as it is.
 //
 // When ctx ends, the run in hand is broken off; queues and processes are cleaned up, and what there is stands in the folder.
 func Run(ctx context.Context, p *plan.Plan, o Options) (*result.Experiment, []*result.Run, error) {
@@ -65,6 +70,8 @@ func Run(ctx context.Context, p *plan.Plan, o Options) (*result.Experiment, []*r
 			Command: o.Command, Started: time.Now().Round(0),
 		},
 	}
+	release := x.isolate()
+	defer release()
 	err := x.carryOut(ctx)
 	err = errors.Join(err, x.unmadeRuns(), x.stopAll())
 	x.report.Ended = time.Now().Round(0)
@@ -92,11 +99,14 @@ func (x *experimenter) unmadeRuns() error {
 
 // fatal reports whether an error leaves nothing to report on.
 func fatal(err error) bool {
-	return errors.Is(err, target.ErrUnreachable) || errors.Is(err, target.ErrRemote)
+	return errors.Is(err, target.ErrUnreachable) || errors.Is(err, target.ErrRemote) || errors.Is(err, ErrElsewhere)
 }
 
 func (x *experimenter) carryOut(ctx context.Context) error {
 	if err := x.recall(); err != nil {
+		return err
+	}
+	if err := x.environment(); err != nil {
 		return err
 	}
 	cells := x.plan.Matrix()
@@ -107,9 +117,6 @@ func (x *experimenter) carryOut(ctx context.Context) error {
 	cells, sweeps = x.runnable(cells), x.runnable(sweeps)
 	x.progress = newProgress(x.plan, cells, sweeps, x.done)
 	x.tell(Event{Kind: Began, Text: x.Folder.Dir})
-	if err := x.environment(); err != nil {
-		return err
-	}
 	for block := 1; block <= blocks(cells); block++ {
 		if err := x.block(ctx, block, cells); err != nil || x.report.Partial {
 			return err
@@ -190,7 +197,7 @@ func (x *experimenter) reach(ctx context.Context, cells []plan.Cell) error {
 }
 
 func (x *experimenter) targetOptions() target.Options {
-	return target.Options{Dir: x.Work, Server: x.Server, Remote: x.Remote, Log: x.Log}
+	return target.Options{Dir: x.Work, Server: x.Server, Remote: x.Remote, Cores: x.cores.Servers, Log: x.Log}
 }
 
 // runnable are the cells that can be run; of the others it is noted why not.

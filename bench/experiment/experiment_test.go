@@ -1,38 +1,23 @@
 package experiment
 
 import (
-	"context"
-	"os"
 	"testing"
 
+	"github.com/marconi-mq/marconi/bench/benchtest"
 	"github.com/marconi-mq/marconi/bench/plan"
 	"github.com/marconi-mq/marconi/bench/result"
-	"github.com/marconi-mq/marconi/server/command"
-	"github.com/marconi-mq/marconi/storage/drivers"
 )
 
-// The test's own program is the server, as marconi-bench is: it starts itself again.
-func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == "server" {
-		os.Exit(command.Run(context.Background(), drivers.All(), command.Process{
-			Args: os.Args[2:], Environ: os.Environ(), Stdout: os.Stdout, Stderr: os.Stderr,
-		}))
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { benchtest.Main(m) }
 
 // options are those of an experiment in folders of the test's own.
 func options(t *testing.T, p *plan.Plan) Options {
 	t.Helper()
-	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	f, err := result.Create(t.TempDir(), p)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Options{Folder: f, Work: t.TempDir(), Server: []string{program, "server"}, Command: []string{"marconi-bench", "run", p.Name}, Version: "test"}
+	return Options{Folder: f, Work: t.TempDir(), Server: benchtest.Server(t), Command: []string{"marconi-bench", "run", p.Name}, Version: "test"}
 }
 
 func parse(t *testing.T, text string) *plan.Plan {

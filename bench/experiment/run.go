@@ -30,17 +30,20 @@ type run struct {
 	instance      *target.Instance
 	seed          uint64
 
+	began       time.Time
 	clock       schedule.Clock
 	book        *ledger.Ledger
 	recorder    *measure.Recorder
+	pulse       *measure.Pulse // of the driving operation, in a run with faults
 	watch       *measure.Watch
 	connections *target.Connections
 	traffic     *flow.Traffic
 
 	mu     sync.Mutex // guards what follows
 	faults []result.Fault
-	failed error // of a fault that could not be done, or whose process did not come back
-	points []result.Point
+	failed error          // of a fault that could not be done, or whose process did not come back
+	points []result.Point // of the backlog
+	done   []result.Point // what the driving flow had achieved
 }
 
 // generator is the name of this process among those watched.
@@ -52,7 +55,7 @@ func (r *run) carryOut(ctx context.Context) (*result.Run, *result.Details, error
 		return nil, nil, err
 	}
 	defer r.connections.Close()
-	started := time.Now().Round(0)
+	r.began = time.Now().Round(0)
 	sequence, err := r.traffic.Sequence()
 	if err != nil {
 		return nil, nil, err
@@ -62,7 +65,7 @@ func (r *run) carryOut(ctx context.Context) (*result.Run, *result.Details, error
 	if cleaned := r.clean(); err == nil && cleaned != nil {
 		err = cleaned
 	}
-	got, details := r.assess(started, sequence, drained)
+	got, details := r.assess(sequence, drained)
 	if err != nil {
 		got.Partial = true
 		got.Status, got.Reasons = result.Invalid, append(got.Reasons, "The run broke off: "+brief(err)+".")
@@ -105,6 +108,11 @@ func (r *run) name() string {
 func (r *run) flow(ctx context.Context) (drained bool, err error) {
 	if err := r.traffic.Prepare(ctx); err != nil {
 		return false, err
+	}
+	if len(r.cell.Faults) > 0 {
+		const slack = time.Second // until the first is sent
+		length := time.Duration(r.cell.Load.Ramp + r.cell.Time.Warmup + r.cell.Time.Duration)
+		r.pulse = r.recorder.Meter(r.driving(), runtime.GOMAXPROCS(0)).Pulse(r.clock.Now() + length + slack)
 	}
 	beside, stop := context.WithCancel(ctx)
 	var others sync.WaitGroup
@@ -150,12 +158,13 @@ func (r *run) tick(ctx context.Context) {
 	}
 }
 
-// note takes down the backlog.
+// note takes down the backlog, and what is done.
 func (r *run) note() {
-	p := r.book.Progress()
+	p, done, at := r.book.Progress(), r.recorder.Achieved(r.driving()), r.clock.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.points = append(r.points, result.Point{At: r.clock.Now(), Value: float64(p.Confirmed - p.TakenAway)})
+	r.points = append(r.points, result.Point{At: at, Value: float64(p.Confirmed - p.TakenAway)})
+	r.done = append(r.done, result.Point{At: at, Value: float64(done)})
 }
 
 // now is the present moment of the run.
@@ -256,14 +265,6 @@ func (r *run) suffered() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.failed
-}
-
-// cores is how many cores the generator may use alone: none, if there are too few to part them from the server's.
-func cores() float64 {
-	if runtime.NumCPU() < 3 {
-		return 0
-	}
-	return float64(runtime.NumCPU())
 }
 
 // wrong gives a sentence for each fault of a verdict's.

@@ -9,9 +9,11 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/marconi-mq/marconi/bench/flow"
 	"github.com/marconi-mq/marconi/bench/measure"
 	"github.com/marconi-mq/marconi/bench/plan"
 	"github.com/marconi-mq/marconi/bench/result"
+	"github.com/marconi-mq/marconi/ledger"
 )
 
 // worked is a run of a work queue of ten seconds at 100/s, in which everything went well.
@@ -121,21 +123,82 @@ func TestARunThatDriftsIsSeen(t *testing.T) {
 		"rises by a third":      {func(s int) int { return 1000 + 10*s }, true},
 		"one bad second at end": {func(s int) int { return 1000 - 900*(s/29) }, false},
 	} {
-		var seconds []measure.Second
-		add := func(phase string, from, to time.Duration, n int) {
-			seconds = append(seconds, measure.Second{From: from, To: to, Phase: phase, By: map[measure.Key]measure.Counts{post: {Achieved: int64(n)}}})
+		done, n := []result.Point{{At: 0}, {At: 500 * time.Millisecond, Value: 1}}, 1.0 // the warm-up does not count
+		for i := range 4 * 30 {
+			done = append(done, result.Point{At: time.Second + time.Duration(i)*tickEvery, Value: n})
+			n += float64(c.rate(i/4)) / 4
 		}
-		add("warmup", 0, time.Second, 1) // does not count
-		for i := range 30 {
-			add("measure", time.Duration(i+1)*time.Second, time.Duration(i+2)*time.Second, c.rate(i))
-		}
-		add("measure", 31*time.Second, 31*time.Second+time.Millisecond, 1) // what is left of the phase
-		if got := drifting(seconds, post); (got != "") != c.drift {
+		done = append(done, result.Point{At: 31 * time.Second, Value: n}, result.Point{At: 31*time.Second + time.Millisecond, Value: n}, result.Point{At: 40 * time.Second, Value: 2 * n})
+		if got := drifting(done, time.Second, 31*time.Second+time.Millisecond); (got != "") != c.drift {
 			t.Errorf("%s: drifting is %q, want %v", name, got, c.drift)
 		}
 	}
-	if got := drifting(nil, post); got != "" {
+	if got := drifting(nil, 0, 0); got != "" {
 		t.Errorf("nothing drifts: %q", got)
+	}
+}
+
+// Eight seconds are enough to see that a rate falls: thirds have no five whole seconds, but ten quarters of one.
+func TestAShortRunThatDriftsIsSeen(t *testing.T) {
+	var done []result.Point
+	n := 0.0
+	for i := range 33 {
+		done = append(done, result.Point{At: time.Duration(i) * tickEvery, Value: n})
+		n += 250 - 2*float64(i)
+	}
+	if got := drifting(done, 0, 8*time.Second); got == "" {
+		t.Error("a rate that falls by a quarter in eight seconds does not drift")
+	}
+}
+
+// What is worst about a run is its state, and each says why.
+func TestTheStatusOfARun(t *testing.T) {
+	short := measure.NewHistogram()
+	for range 1000 {
+		short.Record(time.Millisecond)
+	}
+	even := measure.Little{Occupancy: measure.Occupancy{Mean: 0.1}, Rate: 100, Response: short, To: 10 * time.Second}
+	uneven := even
+	uneven.Mean = 0.5
+	lost := ledger.Verdict{Faults: map[ledger.Class]int64{ledger.Lost: 1}}
+	falling := func() (done []result.Point) {
+		n := 0.0
+		for i := range 41 {
+			done = append(done, result.Point{Value: n, At: time.Duration(i) * tickEvery})
+			n += float64(50 - i)
+		}
+		return done
+	}()
+	for _, c := range []struct {
+		name    string
+		verdict ledger.Verdict
+		healthy bool
+		done    int64
+		little  measure.Little
+		drift   []result.Point
+		faults  []plan.Fault
+		want    result.Status
+		because string
+	}{
+		{"sound", ledger.Verdict{}, true, 1000, even, nil, nil, result.Valid, ""},
+		{"drifting", ledger.Verdict{}, true, 1000, even, falling, nil, result.Drifting, "The rate went from"},
+		{"suspicious", ledger.Verdict{}, true, 1000, uneven, falling, nil, result.Suspicious, "0.5 operations were under way on average, and the rate times the mean response time is 0.1"},
+		{"saturated", ledger.Verdict{}, true, 900, uneven, falling, nil, result.Saturated, "Only 900"},
+		{"unfit", ledger.Verdict{}, false, 900, uneven, falling, nil, result.InvalidGenerator, "not fit"},
+		{"violated", lost, false, 900, uneven, falling, nil, result.Invalid, "1 lost"},
+		{"with faults", ledger.Verdict{}, true, 900, uneven, falling, []plan.Fault{{Do: "kill"}}, result.Valid, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, details := worked(t)
+			achieved(got, c.done, nil)
+			got.Generator.Healthy = c.healthy
+			r := &run{traffic: &flow.Traffic{}, cell: got.Config, done: c.drift}
+			r.cell.Faults = c.faults
+			status, reasons := r.status(got, c.verdict, details, c.little)
+			if why := strings.Join(reasons, " "); status != c.want || !strings.Contains(why, c.because) || (why == "") != (c.because == "") {
+				t.Errorf("it is %s because %q, want %s because %q", status, why, c.want, c.because)
+			}
+		})
 	}
 }
 
@@ -149,6 +212,7 @@ func TestTheStatusOfACell(t *testing.T) {
 		{[]result.Status{result.Valid, result.Saturated, result.Saturated}, result.Saturated},
 		{[]result.Status{result.Valid, result.Valid, result.Valid, result.Invalid}, result.Invalid},
 		{[]result.Status{result.InvalidGenerator, result.Drifting, result.InvalidGenerator}, result.InvalidGenerator},
+		{[]result.Status{result.Suspicious, result.Drifting, result.Suspicious, result.Valid}, result.Suspicious},
 		{[]result.Status{result.Drifting, result.Drifting, result.Valid}, result.Drifting},
 	} {
 		var runs []*result.Run
@@ -317,5 +381,35 @@ func TestTheRestBecomesLess(t *testing.T) {
 			t.Fatalf("%v are left after %v, and %v were before", left, now, before)
 		}
 		before = left
+	}
+}
+
+// What a message takes is known of a store that tells its size and kept enough of them.
+func TestWhatAMessageTakesInAStore(t *testing.T) {
+	reading := func(at time.Duration, pid int, bytes float64) measure.Reading {
+		return measure.Reading{At: at, PID: pid, Extra: map[string]float64{"used_memory_bytes": bytes}}
+	}
+	backlog := func(each float64) (points []result.Point) {
+		for i := range 5 {
+			points = append(points, result.Point{At: time.Duration(i) * time.Second, Value: each * float64(i)})
+		}
+		return points
+	}
+	grown := []measure.Reading{reading(0, 1, 1e6), reading(time.Second, 1, 2e6), {At: 2 * time.Second, PID: 1}, reading(3*time.Second, 1, 2.4e6), reading(9*time.Second, 1, 9e9)}
+	for name, c := range map[string]struct {
+		readings []measure.Reading
+		backlog  []result.Point
+		each     float64
+		known    bool
+	}{
+		"a store that grows":    {grown, backlog(100), 2000, true},
+		"few stayed":            {grown, backlog(40), 0, false},
+		"it was started anew":   {[]measure.Reading{reading(time.Second, 1, 2e6), reading(3*time.Second, 2, 3e6)}, backlog(100), 0, false},
+		"it tells nothing":      {[]measure.Reading{{At: time.Second}, {At: 2 * time.Second}}, backlog(100), 0, false},
+		"it was read only once": {grown[:2], backlog(100), 0, false},
+	} {
+		if each, known := stored(c.readings, c.backlog, time.Second, 4*time.Second); known != c.known || known && each != c.each {
+			t.Errorf("%s: %v bytes, known %v; want %v, %v", name, each, known, c.each, c.known)
+		}
 	}
 }

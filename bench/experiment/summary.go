@@ -69,7 +69,7 @@ func statusOf(runs []*result.Run) result.Status {
 		return result.Invalid
 	}
 	most := result.Valid
-	for _, status := range []result.Status{result.Drifting, result.Saturated, result.InvalidGenerator} {
+	for _, status := range []result.Status{result.Drifting, result.Suspicious, result.Saturated, result.InvalidGenerator} {
 		if counts[status] > counts[most] {
 			most = status
 		}

@@ -197,7 +197,7 @@ func carriedBy(runs []*result.Run) bool {
 	n := 0
 	for _, r := range runs {
 		switch r.Status {
-		case result.Valid, result.Drifting:
+		case result.Valid, result.Drifting, result.Suspicious:
 			n++
 		case result.InvalidGenerator:
 			// Its times say nothing about the server. But one that kept up with bursts of a late generator carries the rate,

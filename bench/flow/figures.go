@@ -12,21 +12,47 @@ import (
 	"github.com/marconi-mq/marconi/ledger"
 )
 
-// Figures are what only this workload counts, by name. They are known after Drain.
-func (t *Traffic) Figures(v ledger.Verdict) map[string]result.Figure {
-	all := map[string]result.Figure{}
+// Figures are what only this workload counts, by name. They are known after Drain. The ledger is gone through once, which
+// takes its time with a million messages: whoever else wants to know of each hands also; nil: nobody does.
+func (t *Traffic) Figures(v ledger.Verdict, also func(ledger.Life)) map[string]result.Figure {
+	all, s := map[string]result.Figure{}, t.survey(also)
 	if t.audits != nil {
-		t.auditFigures(v, all)
+		t.auditFigures(v, s, all)
 	}
 	if len(t.callers) > 0 {
 		t.callFigures(all)
 	}
 	if len(t.queues) > 1 {
-		if index, some := t.fairness(); some {
+		if index, some := s.fairness(len(t.queues)); some {
 			all["fairness"] = figure(index, "ratio", "Jain's index of the messages that queues got: 1 if all got as many, 1/queues if one got all.")
 		}
 	}
 	return all
+}
+
+// A survey is what going through all messages has found.
+type survey struct {
+	audited int                // messages that were intended while there were auditors
+	queues  map[string]float64 // messages that were delivered
+}
+
+func (t *Traffic) survey(also func(ledger.Life)) survey {
+	s := survey{queues: map[string]float64{}}
+	for life := range t.Ledger.Lives() {
+		if also != nil {
+			also(life)
+		}
+		if life.Posted != ledger.Confirmed {
+			continue
+		}
+		if life.Delivered > 0 {
+			s.queues[life.Queue]++
+		}
+		if t.audits != nil && t.audits.during.holds(life.Intended) {
+			s.audited++
+		}
+	}
+	return s
 }
 
 // Broken says, a sentence each, which of the workload's own rules were not kept, beside what the ledger knows.
@@ -62,7 +88,7 @@ func (t *Traffic) callFigures(all map[string]result.Figure) {
 }
 
 // auditFigures say what auditors saw, and what it cost the work.
-func (t *Traffic) auditFigures(v ledger.Verdict, all map[string]result.Figure) {
+func (t *Traffic) auditFigures(v ledger.Verdict, s survey, all map[string]result.Figure) {
 	a := t.audits
 	all["audit_pages"] = figure(float64(a.pages.Load()), "pages", "Pages with messages that auditors read.")
 	all["audit_messages"] = figure(float64(a.messages.Load()), "messages", "Messages on them.")
@@ -70,20 +96,14 @@ func (t *Traffic) auditFigures(v ledger.Verdict, all map[string]result.Figure) {
 	all["audit_fetched"] = figure(float64(a.fetched.Load()), "messages", "Messages that auditors fetched by ID to look at them again.")
 	byFault := float64(v.Faults[ledger.Missed] + v.Excused[ledger.Missed])
 	all["missed_by_fault"] = figure(byFault, "messages", "Messages that an auditor went past though they were there: must be none.")
-	all["missed_by_speed"] = figure(max(t.unseen()-byFault, 0), "messages", "Messages that workers had deleted before an auditor came: no fault.")
+	all["missed_by_speed"] = figure(max(t.unseen(s.audited)-byFault, 0), "messages", "Messages that workers had deleted before an auditor came: no fault.")
 	if t.isAudit() {
 		t.price(all)
 	}
 }
 
-// unseen is how many messages of the time of the audit were not seen, over all auditors.
-func (t *Traffic) unseen() float64 {
-	posted := 0
-	for life := range t.Ledger.Lives() {
-		if life.Posted == ledger.Confirmed && t.audits.during.holds(life.Intended) {
-			posted++
-		}
-	}
+// unseen is how many of the messages of the time of the audit were not seen, over all auditors.
+func (t *Traffic) unseen(posted int) float64 {
 	missed := 0.0
 	for _, a := range t.audits.all {
 		missed += math.Max(float64(posted)-float64(a.posted.Load()), 0)
@@ -146,22 +166,16 @@ func perSecond(seconds []measure.Second, phase string, k measure.Key, of func(me
 const shortest = 500 * time.Millisecond
 
 // fairness is Jain's index of how many messages each queue got (Jain, Chiu, Hawe: A quantitative measure of fairness, 1984).
-func (t *Traffic) fairness() (index float64, some bool) {
-	got := map[string]float64{}
-	for life := range t.Ledger.Lives() {
-		if life.Posted == ledger.Confirmed && life.Delivered > 0 {
-			got[life.Queue]++
-		}
-	}
+func (s survey) fairness(queues int) (index float64, some bool) {
 	var sum, squares float64
-	for _, n := range got {
+	for _, n := range s.queues {
 		sum += n
 		squares += n * n
 	}
 	if squares == 0 {
 		return 0, false
 	}
-	return sum * sum / (float64(len(t.queues)) * squares), true
+	return sum * sum / (float64(queues) * squares), true
 }
 
 // Phases are the parts of a workload that has them.

@@ -173,11 +173,16 @@ func (m *monitor) act(ctx context.Context) {
 	rhythm := newRhythm(m.Clock, schedule.Stream(m.Seed, "rhythm of monitor", m.number, 0), monitorEvery, m.Clock.Now())
 	for ctx.Err() == nil && !m.draining.Load() {
 		at := rhythm.wait(ctx)
-		for _, q := range m.handles {
-			m.call(ctx, "stats", at, func(ctx context.Context, _ *answer) error {
-				_, err := q.Stats(ctx)
-				return err
-			})
+		for i := range m.handles {
+			m.ask(ctx, i, at)
 		}
 	}
+}
+
+// ask asks for the statistics of a queue.
+func (m *monitor) ask(ctx context.Context, i int, at moment) {
+	m.call(ctx, "stats", at, func(ctx context.Context, _ *answer) error {
+		_, err := m.handles[i].Stats(ctx)
+		return err
+	})
 }

@@ -25,8 +25,11 @@ type producers struct {
 	meter     *measure.Meter
 	confirmed atomic.Int64 // messages
 
+	kind func(number int) plan.Role // of an operation; nil: all are posts
+
 	mu      sync.Mutex       // guards what follows
 	drawn   int              // operations
+	posts   int              // of these
 	pending map[int]*posting // drawn and not yet taken
 }
 
@@ -69,9 +72,15 @@ func (t *Traffic) choice(role plan.Role, n int) func() int {
 	return t.workload.Space.QueueChoice.Of(schedule.Stream(t.Seed, "queue of producer", n, 0), n, len(t.queues))
 }
 
-// draw chooses what an operation is: by its number alone. The producers take turns.
-func (p *producers) draw(number int) (who *producer, queue int, sizes []int) {
-	who = p.all[number%len(p.all)]
+// draw chooses what the operation is that comes next, if it is a post: by its number alone. The producers take turns.
+func (p *producers) draw() (who *producer, queue int, sizes []int) {
+	number := p.drawn
+	p.drawn++
+	if p.kind != nil && p.kind(number) != p.role {
+		return nil, 0, nil
+	}
+	who = p.all[p.posts%len(p.all)]
+	p.posts++
 	random := schedule.Stream(p.Seed, "post", who.number, who.posts)
 	who.posts++
 	sizes = make([]int, p.workload.Messages.Batch)
@@ -86,9 +95,11 @@ func (p *producers) draw(number int) (who *producer, queue int, sizes []int) {
 func (p *producers) take(d schedule.Due) *posting {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for ; p.drawn <= d.Number; p.drawn++ {
-		who, queue, sizes := p.draw(p.drawn)
-		p.pending[p.drawn] = &posting{producer: who, queue: queue, sizes: sizes}
+	for p.drawn <= d.Number {
+		number := p.drawn
+		if who, queue, sizes := p.draw(); who != nil {
+			p.pending[number] = &posting{producer: who, queue: queue, sizes: sizes}
+		}
 	}
 	next := p.pending[d.Number]
 	delete(p.pending, d.Number)
@@ -118,8 +129,14 @@ func filled(b ledger.Body, size int, compressible float64) ledger.Body {
 	return b
 }
 
-// post makes one post and tells the ledger and the recorder. It may be called by many at a time.
-func (p *producers) post(ctx context.Context, connection int, d schedule.Due) {
+func (p *producers) offer(_ int, intended time.Duration) { p.meter.Offer(intended) }
+
+func (p *producers) giveUp(connection int, d schedule.Due, now time.Duration) {
+	p.meter.Unsent(connection, d.Intended, now)
+}
+
+// do makes one post and tells the ledger and the recorder.
+func (p *producers) do(ctx context.Context, connection int, d schedule.Due) {
 	o := p.take(d)
 	messages, bytes := p.messages(o)
 	limit, done := context.WithTimeout(ctx, time.Duration(p.Cell.Load.Timeout))
@@ -161,13 +178,20 @@ func (o *posting) enter(ids []client.MessageID, e ending, answered time.Duration
 
 // drive posts until the length is over.
 func (p *producers) drive(ctx context.Context, start, length time.Duration) error {
-	return p.Traffic.drive(ctx, start, length, p.meter, p.post)
+	return p.Traffic.drive(ctx, start, length, p)
+}
+
+// operations are those of a driving flow. They may be done by many at a time.
+type operations interface {
+	offer(number int, intended time.Duration) // counts one that the schedule wants, in their order
+	do(ctx context.Context, connection int, d schedule.Due)
+	giveUp(connection int, d schedule.Due, now time.Duration) // the time is over
 }
 
 // drive makes a driving flow's operations, on a schedule or, in a closed loop, one after the other.
-func (t *Traffic) drive(ctx context.Context, start, length time.Duration, m *measure.Meter, do func(context.Context, int, schedule.Due)) error {
+func (t *Traffic) drive(ctx context.Context, start, length time.Duration, o operations) error {
 	if t.Cell.Level.Mode == plan.ClosedLoop {
-		t.loop(ctx, start, length, m, do)
+		t.loop(ctx, start, length, o)
 		return ctx.Err()
 	}
 	s, err := t.schedule(length)
@@ -177,18 +201,20 @@ func (t *Traffic) drive(ctx context.Context, start, length time.Duration, m *mea
 	due := make(chan schedule.Due, t.backlog(length))
 	var running sync.WaitGroup
 	running.Go(func() {
+		number := -1
+		offered := func(intended time.Duration) { number++; o.offer(number, intended) }
 		schedule.Pacer{
-			Clock: t.Clock, Sequence: shifted{s, start}, Rate: t.Cell.Level.Rate, Out: due, Offered: m.Offer, Late: t.Late,
+			Clock: t.Clock, Sequence: shifted{s, start}, Rate: t.Cell.Level.Rate, Out: due, Offered: offered, Late: t.Late,
 		}.Run(ctx)
 	})
 	for connection := range t.connections() {
 		running.Go(func() {
 			for d := range due {
 				if now := t.Clock.Now(); now >= start+length+grace {
-					m.Unsent(connection, d.Intended, now)
+					o.giveUp(connection, d, now)
 					continue
 				}
-				do(ctx, connection, d)
+				o.do(ctx, connection, d)
 			}
 		})
 	}
@@ -200,7 +226,7 @@ func (t *Traffic) drive(ctx context.Context, start, length time.Duration, m *mea
 const grace = 100 * time.Millisecond
 
 // loop makes operations one after the other, as many at a time as the level has clients.
-func (t *Traffic) loop(ctx context.Context, start, length time.Duration, m *measure.Meter, do func(context.Context, int, schedule.Due)) {
+func (t *Traffic) loop(ctx context.Context, start, length time.Duration, o operations) {
 	var next atomic.Int64
 	var running sync.WaitGroup
 	for connection := range t.Cell.Level.Clients {
@@ -211,8 +237,9 @@ func (t *Traffic) loop(ctx context.Context, start, length time.Duration, m *meas
 				if now >= start+length {
 					return
 				}
-				m.Offer(now)
-				do(ctx, connection, schedule.Due{Number: int(next.Add(1)) - 1, Intended: now, Woke: now})
+				number := int(next.Add(1)) - 1
+				o.offer(number, now)
+				o.do(ctx, connection, schedule.Due{Number: number, Intended: now, Woke: now})
 			}
 		})
 	}
@@ -259,18 +286,22 @@ func (p *producers) sequence(length time.Duration) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	fresh, numbers := &producers{Traffic: p.Traffic}, make([]uint32, len(p.all))
+	fresh, numbers := &producers{Traffic: p.Traffic, role: p.role, kind: p.kind}, make([]uint32, len(p.all))
 	for n := range p.all {
 		fresh.all = append(fresh.all, &producer{number: n, choose: p.choice(p.role, n)})
 	}
 	h := fnv.New64a()
 	var text []byte
-	for number := 0; ; number++ {
+	for {
 		at, ok := s.Next()
 		if !ok {
 			return fmt.Sprintf("%016x", h.Sum64()), nil
 		}
-		who, queue, sizes := fresh.draw(number)
+		who, queue, sizes := fresh.draw()
+		if who == nil { // whose turn it is to look follows from the number as well
+			_, _ = fmt.Fprintf(h, "%d %s", at, p.kind(fresh.drawn-1))
+			continue
+		}
 		text = fmt.Appendf(text[:0], "%d post %d %d", at, who.number, queue)
 		for i, size := range sizes {
 			b := ledger.Body{Producer: uint32(who.number), Number: numbers[who.number], Index: i, Size: len(sizes), Intended: at}

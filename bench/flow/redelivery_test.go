@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/marconi-mq/marconi/bench/lying"
+	"github.com/marconi-mq/marconi/ledger"
 )
 
 // wantRedelivered looks whether each delivery but the first is counted as one that was due, and delayed as long.
@@ -44,7 +45,10 @@ func TestRedeliveryByExpiry(t *testing.T) {
 	if err := run.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(500 * time.Millisecond) // until nobody is at work whose claim would expire
+	for before := (ledger.Progress{}); before != run.Ledger.Progress(); { // somebody is at work whose claim would expire
+		before = run.Ledger.Progress()
+		time.Sleep(700 * time.Millisecond)
+	}
 	clock.ahead.Store(int64(61 * time.Second))
 	drained, err := run.Drain(t.Context())
 	if err != nil {

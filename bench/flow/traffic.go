@@ -130,6 +130,9 @@ func (t *Traffic) cast() (err error) {
 			}
 		}
 	}
+	if posts, drives := t.driver.(*producers); drives && len(w.Describe().Mix) > 0 {
+		t.driver = t.newMix(posts)
+	}
 	return nil
 }
 

@@ -2,7 +2,6 @@ package flow
 
 import (
 	"fmt"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -11,7 +10,7 @@ import (
 	"github.com/marconi-mq/marconi/bench/plan"
 	"github.com/marconi-mq/marconi/bench/schedule"
 	"github.com/marconi-mq/marconi/client"
-	"github.com/marconi-mq/marconi/config"
+	"github.com/marconi-mq/marconi/internal/testserver"
 	"github.com/marconi-mq/marconi/ledger"
 	"github.com/marconi-mq/marconi/server"
 	"github.com/marconi-mq/marconi/storage"
@@ -27,20 +26,7 @@ func startServer(t testing.TB) (url string) {
 // startServerOver begins one over a store with something round it.
 func startServerOver(t testing.TB, wrap func(marconi.DataStore) marconi.DataStore) (url string) {
 	t.Helper()
-	s, err := server.New(t.Context(), server.Options{
-		Config: config.Default(), Drivers: storage.Drivers{"memory": memory.Open}, DataURI: "memory:", ControlURI: "memory:", WrapData: wrap,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	h := httptest.NewServer(s.Handler())
-	t.Cleanup(func() {
-		h.Close()
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return h.URL
+	return "http://" + testserver.Serve(t, server.Options{Drivers: storage.Drivers{"memory": memory.Open}, DataURI: "memory:", WrapData: wrap})
 }
 
 // cells gives those of a plan with these workloads, for a tenth of a second or so each.

@@ -53,6 +53,8 @@ type Recorder struct {
 	mu      sync.Mutex // guards what follows
 	meters  map[Key]*Meter
 	seconds map[slot]*Second
+
+	achieved map[Key]int64 // as harvested
 }
 
 // A Phase is a part of a run: it lasts until the next one begins.
@@ -64,7 +66,7 @@ type Phase struct {
 
 // NewRecorder makes a recorder of a run, which begins with a phase "setup".
 func NewRecorder() *Recorder {
-	r := &Recorder{meters: map[Key]*Meter{}, seconds: map[slot]*Second{}}
+	r := &Recorder{meters: map[Key]*Meter{}, seconds: map[slot]*Second{}, achieved: map[Key]int64{}}
 	r.phases.Store(&[]Phase{{Name: "setup"}})
 	return r
 }
@@ -94,6 +96,11 @@ func (r *Recorder) slotOf(at time.Duration) slot {
 	return slot{phase: i, second: int((at - phases[i].From) / time.Second)}
 }
 
+// began is when a slot did.
+func (r *Recorder) began(s slot) time.Duration {
+	return (*r.phases.Load())[s.phase].From + time.Duration(s.second)*time.Second
+}
+
 // Meter gives what measures the operations of a key; the same one for the same key. Shards is how many of its callers can
 // record at once without waiting for each other; the first call decides.
 func (r *Recorder) Meter(k Key, shards int) *Meter {
@@ -113,6 +120,7 @@ func (r *Recorder) Meter(k Key, shards int) *Meter {
 type Meter struct {
 	recorder *Recorder
 	shards   []shard
+	pulse    atomic.Pointer[Pulse] // nil: nobody wants to know
 }
 
 type shard struct {
@@ -144,7 +152,9 @@ func (m *Meter) Offer(intended time.Duration) {
 	sh := &m.shards[0]
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	sh.at(at).Offered++
+	c := sh.at(at)
+	c.Offered++
+	c.passing.enter(intended - m.recorder.began(at))
 }
 
 // Send counts an operation that is about to be sent.
@@ -158,21 +168,25 @@ func (m *Meter) Send(shardNumber int, at time.Duration) {
 
 // Record counts an operation that ended. Callers with different shards don't wait for each other.
 func (m *Meter) Record(shardNumber int, s Sample) {
+	if s.Class == OK {
+		m.pulse.Load().beat(s.Answered)
+	}
 	intended, answered := m.recorder.slotOf(s.Intended), m.recorder.slotOf(s.Answered)
 	sh := &m.shards[shardNumber%len(m.shards)]
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	sh.at(answered).record(s)
+	sh.at(answered).record(s, s.Answered-m.recorder.began(answered))
 	sh.tally(intended.phase).record(s)
 }
 
 // Unsent counts an operation that was offered and is given up at a time: it was never sent. It enters the response times of
 // [Totals.All], as those that timed out do.
 func (m *Meter) Unsent(shardNumber int, intended, at time.Duration) {
-	phase := m.recorder.slotOf(intended).phase
+	phase, given := m.recorder.slotOf(intended).phase, m.recorder.slotOf(at)
 	sh := &m.shards[shardNumber%len(m.shards)]
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
+	sh.at(given).passing.leave(at - m.recorder.began(given))
 	sh.tally(phase).cut(at - intended)
 }
 

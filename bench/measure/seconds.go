@@ -24,6 +24,8 @@ type Counts struct {
 	Response Encoded // response times of those achieved
 
 	P50, P99, Max time.Duration // of these; 0 if there are none. P99 of few is their longest
+
+	passing passing
 }
 
 // counting is what one shard counts of a second.
@@ -32,7 +34,9 @@ type counting struct {
 	response *Histogram
 }
 
-func (c *counting) record(s Sample) {
+// record counts an operation that ended so long after the slot began.
+func (c *counting) record(s Sample, into time.Duration) {
+	c.passing.leave(into)
 	if s.Class != OK {
 		if c.Errors == nil {
 			c.Errors = map[Class]int64{}
@@ -87,6 +91,7 @@ func (c *counting) merge(o *counting) {
 	c.Achieved += o.Achieved
 	c.Messages += o.Messages
 	c.Bytes += o.Bytes
+	c.passing.add(o.passing)
 	for class, n := range o.Errors {
 		if c.Errors == nil {
 			c.Errors = map[Class]int64{}
@@ -107,6 +112,7 @@ func (r *Recorder) enter(k Key, at slot, c *counting) {
 		s = r.newSecond(at)
 		r.seconds[at] = s
 	}
+	r.achieved[k] += c.Achieved
 	if before, some := s.By[k]; some {
 		c.merge(before.counting())
 	}
@@ -129,7 +135,7 @@ func (c Counts) counting() *counting {
 
 func (r *Recorder) newSecond(at slot) *Second {
 	phases := *r.phases.Load()
-	from := phases[at.phase].From + time.Duration(at.second)*time.Second
+	from := r.began(at)
 	to := from + time.Second
 	if at.phase+1 < len(phases) {
 		to = min(to, phases[at.phase+1].From)

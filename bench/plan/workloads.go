@@ -30,7 +30,18 @@ type Description struct {
 	// PostsEach is how many posts a driving operation makes, its answer's included.
 	PostsEach float64
 
+	// Mix says of what kinds the driving operations are, if not all are posts: which share of them each role does. Roles that a
+	// plan gives no clients to leave theirs to the others.
+	Mix []Share
+
 	defaults func(*Workload)
+}
+
+// A Share is a role's part of the driving operations, 0…1: of producers their posts, of observers and auditors the pages that
+// they read, of monitors what they ask for statistics.
+type Share struct {
+	Role Role
+	Of   float64
 }
 
 // Workloads is the table of all workloads that a plan can use.
@@ -80,8 +91,9 @@ func table() []Description {
 			Roles: []Role{Producers, Workers, Observers}, defaults: one(clients(1, 1, 0))},
 		{Use: "request-reply", Asks: "the round trip of a call, and what echo costs",
 			Roles: []Role{Callers}, Drives: Callers, PostsEach: 2, defaults: func(w *Workload) { w.Callers = 4 }},
-		{Use: "mixed", Asks: "everyday: work, events, audit and statistics on the same queues",
-			Roles: []Role{Producers, Workers, Observers, Auditors, Monitors},
+		{Use: "mixed", Asks: "everyday: 60 % work, 25 % events, 10 % audit and 5 % statistics on the same queues",
+			Roles:     []Role{Producers, Workers, Observers, Auditors, Monitors},
+			PostsEach: 0.6, Mix: []Share{{Producers, 0.6}, {Observers, 0.25}, {Auditors, 0.1}, {Monitors, 0.05}},
 			defaults: func(w *Workload) {
 				clients(10, 10, 5)(w)
 				w.Auditors, w.Monitors = 2, 1

@@ -19,7 +19,7 @@ const (
 )
 
 // words is a style of text.
-func words(size vg.Length, s shade) text.Style {
+func lettering(size vg.Length, s shade) text.Style {
 	return text.Style{Color: s, Font: font.Font{Typeface: "Liberation", Variant: "Sans", Size: size}, Handler: plot.DefaultTextHandler, YAlign: draw.YBottom}
 }
 
@@ -137,7 +137,7 @@ func (a axis) put(to *plot.Axis) {
 	to.LineStyle = draw.LineStyle{Color: faint, Width: 0.6}
 	to.Tick.LineStyle = draw.LineStyle{Color: faint, Width: 0.6}
 	to.Tick.Length = 3
-	label := words(labelSize, faint)
+	label := lettering(labelSize, faint)
 	label.XAlign, label.YAlign = to.Tick.Label.XAlign, to.Tick.Label.YAlign
 	to.Tick.Label = label
 	label.XAlign, label.YAlign = draw.XCenter, draw.YBottom
@@ -147,7 +147,7 @@ func (a axis) put(to *plot.Axis) {
 
 // spread thins ticks out until their labels lie apart on an axis of that length.
 func (a axis) spread(length vg.Length) axis {
-	style := words(labelSize, faint)
+	style := lettering(labelSize, faint)
 	for step := 1; step < len(a.ticks); step++ {
 		var some []plot.Tick
 		for i := 0; i < len(a.ticks); i += step {

@@ -87,7 +87,7 @@ func (c *chart) draw(on vg.CanvasSizer) {
 	all.SetColor(paper)
 	all.Fill(all.Rectangle.Path())
 	inner := draw.Crop(all, margin, -margin, margin, -margin)
-	inner.FillText(bold(words(titleSize, ink)), vg.Point{X: inner.Min.X, Y: inner.Max.Y - titleSize}, c.title)
+	inner.FillText(bold(lettering(titleSize, ink)), vg.Point{X: inner.Min.X, Y: inner.Max.Y - titleSize}, c.title)
 	top := inner.Max.Y - titleRoom
 	for _, line := range c.legendLines() {
 		c.drawLegend(inner, line, top)
@@ -110,7 +110,7 @@ func (c *chart) drawPanels(inner draw.Canvas) {
 	for i, p := range c.panels {
 		if p.title != "" {
 			room := tiles.At(inner, i%c.columns, i/c.columns)
-			inner.FillText(bold(words(panelSize, ink)), vg.Point{X: room.Min.X, Y: room.Max.Y + 6}, p.title)
+			inner.FillText(bold(lettering(panelSize, ink)), vg.Point{X: room.Min.X, Y: room.Max.Y + 6}, p.title)
 		}
 		plots[i/c.columns][i%c.columns].Draw(canvases[i/c.columns][i%c.columns])
 	}
@@ -133,7 +133,7 @@ const (
 	entryGap vg.Length = 14
 )
 
-func (e entry) width() vg.Length { return keyRoom + words(labelSize, ink).Width(e.text) + entryGap }
+func (e entry) width() vg.Length { return keyRoom + lettering(labelSize, ink).Width(e.text) + entryGap }
 
 // legendLines breaks the legend into lines.
 func (c *chart) legendLines() (lines [][]entry) {
@@ -152,7 +152,7 @@ func (c *chart) drawLegend(on draw.Canvas, line []entry, top vg.Length) {
 	x, middle := on.Min.X, top-legendRoom/2
 	for _, e := range line {
 		e.drawKey(on, x, middle)
-		style := words(labelSize, ink)
+		style := lettering(labelSize, ink)
 		style.YAlign = draw.YCenter
 		on.FillText(style, vg.Point{X: x + keyRoom - 3, Y: middle}, e.text)
 		x += e.width()

@@ -40,7 +40,7 @@ func fitted(drawing []byte) []byte {
 		if err != nil {
 			return element
 		}
-		style := words(vg.Length(size), ink)
+		style := lettering(vg.Length(size), ink)
 		if string(found[2]) == "bold" {
 			style = bold(style)
 		}

@@ -1,32 +1,21 @@
 package report
 
 import (
-	"context"
 	"math"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/marconi-mq/marconi/bench/benchtest"
 	"github.com/marconi-mq/marconi/bench/experiment"
 	"github.com/marconi-mq/marconi/bench/measure"
 	"github.com/marconi-mq/marconi/bench/plan"
 	"github.com/marconi-mq/marconi/bench/result"
 	"github.com/marconi-mq/marconi/ledger"
-	server "github.com/marconi-mq/marconi/server/command"
-	"github.com/marconi-mq/marconi/storage/drivers"
 )
 
-// The test's own program is the server, as marconi-bench is: it starts itself again.
-func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == "server" {
-		os.Exit(server.Run(context.Background(), drivers.All(), server.Process{
-			Args: os.Args[2:], Environ: os.Environ(), Stdout: os.Stdout, Stderr: os.Stderr,
-		}))
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { benchtest.Main(m) }
 
 // realResults runs a plan in the manner of smoke against servers, and gives the folder.
 func realResults(t *testing.T) string {
@@ -43,16 +32,12 @@ time: {warmup: 200ms, duration: 800ms, drain: 1s, cooldown: 0s, repeats: 1}
 sweep: {low: 200, high: 600, step: 200, duration: 500ms, only: [work-queue], targets: [memory], api: [1.1]}
 seed: 1
 `)
-	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	f, err := result.Create(t.TempDir(), p)
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, _, err = experiment.Run(t.Context(), p, experiment.Options{
-		Folder: f, Work: t.TempDir(), Server: []string{program, "server"}, Command: []string{"marconi-bench", "run", "smoke"}, Version: "test",
+		Folder: f, Work: t.TempDir(), Server: benchtest.Server(t), Command: []string{"marconi-bench", "run", "smoke"}, Version: "test",
 	})
 	if err != nil {
 		t.Fatal(err)

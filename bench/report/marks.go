@@ -148,7 +148,7 @@ func (b band) Plot(on draw.Canvas, p *plot.Plot) {
 	if b.edge {
 		on.StrokeLine2(hairline(bad), box.Min.X, box.Min.Y, box.Min.X, box.Max.Y)
 	}
-	style := words(labelSize-1, faint)
+	style := lettering(labelSize-1, faint)
 	if b.edge {
 		style.Color = bad
 	}
@@ -238,7 +238,7 @@ func (b bars) Plot(on draw.Canvas, p *plot.Plot) {
 	}
 	for _, l := range b.labels {
 		middle, _ := place(toY, b.rows, l.row, 0, 1)
-		style := words(labelSize, ink)
+		style := lettering(labelSize, ink)
 		style.YAlign = draw.YCenter
 		on.FillText(style, vg.Point{X: toX(l.at) + 5, Y: middle}, l.text)
 	}

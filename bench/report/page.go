@@ -214,7 +214,7 @@ func (s *study) where() string {
 		parts = append(parts, fmt.Sprintf("%d cores", e.Cores))
 	}
 	if e.Memory > 0 {
-		parts = append(parts, sizes.of(float64(e.Memory)))
+		parts = append(parts, volume(float64(e.Memory)))
 	}
 	return strings.Join(parts, ", ")
 }

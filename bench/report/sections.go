@@ -108,6 +108,19 @@ func (s *study) missingSection() section {
 	return sec
 }
 
+// whoseCores says who ran on which cores.
+func (s *study) whoseCores() string {
+	if s.environment.Shared {
+		return "shared by generator and server"
+	}
+	for _, r := range s.everyRun() {
+		if who := r.Isolation; who != nil && !who.Shared {
+			return fmt.Sprintf("generator on %s, server and backend on %s", who.Generator, who.Servers)
+		}
+	}
+	return "generator and server pinned apart"
+}
+
 func (s *study) environmentSection() section {
 	e, x := s.environment, s.experiment
 	v := sectionView{ID: "environment", Title: "Environment", Short: "Environment"}
@@ -120,7 +133,7 @@ func (s *study) environmentSection() section {
 	put("System", strings.TrimSpace(e.OS+" "+e.Kernel))
 	put("CPU governor", e.Governor)
 	put("Clock source", e.Clock)
-	put("Cores", map[bool]string{true: "shared by generator and server", false: "generator and server pinned apart"}[e.Shared])
+	put("Cores", s.whoseCores())
 	put("Go", e.Go)
 	put("Generator", strings.TrimSpace(e.Generator+" "+e.Commit))
 	for _, name := range slices.Sorted(maps.Keys(e.Backends)) {

@@ -104,6 +104,7 @@ var states = []struct {
 }{
 	{result.Valid, "clean", "good"},
 	{result.Drifting, "clean, drifting", "soft"},
+	{result.Suspicious, "clean, times suspicious", "soft"},
 	{result.Saturated, "clean, saturated above", "soft"},
 	{result.InvalidGenerator, "generator unfit", "bad"},
 	{result.Invalid, "violated", "bad"},

@@ -20,7 +20,7 @@ var tracks = []track{
 	{rate, "Achieved rate", perSecond, "rate", false},
 	{p99, "Response time, p99 of each second", duration, "duration", true},
 	{cpu, "CPU of server and backend, cores", digits, "number", false},
-	{rss, "Memory of server and backend", sizes.of, "bytes", false},
+	{rss, "Memory of server and backend", volume, "bytes", false},
 	{backlog, "Backlog, messages", digits, "number", false},
 }
 

@@ -199,6 +199,7 @@ func (s *study) aboutStates() (all []sentence) {
 		words  string
 	}{
 		{result.Saturated, "Not carried, so hatched and compared with nothing: %s."},
+		{result.Suspicious, "More, or fewer, operations were under way than the response times account for (Little's law), so these leave something out: %s."},
 		{result.Drifting, "The rate drifted while it was measured: %s."},
 		{result.InvalidGenerator, "This machine could not make the load, so the figures are not the server's: %s."},
 	} {
@@ -212,7 +213,21 @@ func (s *study) aboutStates() (all []sentence) {
 			all = append(all, say(state.words, list(names, 4)))
 		}
 	}
+	if waiting := s.waiting(); len(waiting) > 0 {
+		all = append(all, say("Operations waited longer for a free connection than for their answer, which response times count and service times leave out: %s.", list(waiting, 4)))
+	}
 	return all
+}
+
+// waiting are the cells whose response times are mostly not those of the service.
+func (s *study) waiting() (names []string) {
+	for _, c := range s.cells {
+		response, service := c.Metrics["response_p99_ns"].Value, c.Metrics["service_p99_ns"].Value
+		if service > 0 && response > 2*service {
+			names = append(names, c.Cell)
+		}
+	}
+	return names
 }
 
 // short is how long a run has to be for its figures to mean anything.

@@ -136,5 +136,5 @@ func (c *cell) bytes() field {
 		return num(none, "")
 	}
 	v := math.Round(float64(sum) / float64(messages))
-	return num(sizes.of(v), raw(v))
+	return num(volume(v), raw(v))
 }

@@ -1,6 +1,9 @@
 package result
 
 import (
+	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/marconi-mq/marconi/bench/measure"
@@ -107,6 +110,30 @@ type Environment struct {
 
 	Backends map[string]string `json:"backends,omitempty"` // their versions, by name
 }
+
+// Changes are what differs in another environment so that figures may, too: sentences as "the kernel was 6.1.0 and is 6.2.0".
+func (e Environment) Changes(now Environment) (all []string) {
+	for _, c := range []struct{ what, was, is string }{
+		{"the machine", e.Host, now.Host}, {"the system", e.OS, now.OS}, {"the kernel", e.Kernel, now.Kernel}, {"the processor", e.CPU, now.CPU},
+		{"the number of cores", fmt.Sprint(e.Cores), fmt.Sprint(now.Cores)}, {"the memory", mib(e.Memory), mib(now.Memory)},
+		{"the governor", e.Governor, now.Governor}, {"the clock", e.Clock, now.Clock}, {"Go", e.Go, now.Go},
+		{"this program", e.Generator, now.Generator}, {"its commit", e.Commit, now.Commit},
+		{"whether cores are shared", fmt.Sprint(e.Shared), fmt.Sprint(now.Shared)},
+	} {
+		if c.was != c.is {
+			all = append(all, fmt.Sprintf("%s was %q and is %q", c.what, c.was, c.is))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.Backends)) {
+		if was, is := e.Backends[name], now.Backends[name]; was != is {
+			all = append(all, fmt.Sprintf("%s was %q and is %q", name, was, is))
+		}
+	}
+	return all
+}
+
+// mib is a size without what a kernel takes more or less of from one start to the next.
+func mib(bytes int64) string { return fmt.Sprintf("%d MiB", bytes>>26<<6) }
 
 // Details are what a run has besides its summary.
 type Details struct {

@@ -78,7 +78,7 @@ func fixtureRun(t testing.TB, c plan.Cell, repeat int) (*Run, *Details) {
 	latency := func(n int) *Latency { l := LatencyOf(histogram(n)); return &l }
 	r := &Run{
 		Schema: RunSchema, Experiment: "fixture", Cell: c.Path(), Repeat: repeat, Block: repeat, Started: begun.Add(time.Duration(repeat) * time.Minute),
-		Config: c, ConfigHash: c.Hash(), Seed: 1<<53 - 1, Sequence: "03fc89108775dbce", Environment: "8ec4f7d8af816ea0",
+		Config: c, ConfigHash: c.Hash(), Isolation: &Isolation{Generator: "0,4", Servers: "1-3,5-7"}, Seed: 1<<53 - 1, Sequence: "03fc89108775dbce", Environment: "8ec4f7d8af816ea0",
 		Status: Valid, Partial: repeat == 2, MeasuredNS: int64(3 * time.Second), DrainNS: int64(50 * time.Millisecond), Drained: true,
 		Seconds: Rates{Min: 480.25, Max: 500, SD: 1.0 / 3}, Operations: map[string]Operation{},
 		EndToEnd: *latency(500), LastSeen: latency(20), ToAuditor: latency(2000), RoundTrip: latency(1), Sojourn: *latency(50), Redelivery: latency(10),

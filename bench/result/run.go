@@ -27,6 +27,8 @@ type Run struct {
 	Sequence    string    `json:"sequence_hash"` // of all intended times, flows, queues, sizes and bodies
 	Environment string    `json:"environment_hash"`
 
+	Isolation *Isolation `json:"isolation,omitempty"`
+
 	Status  Status   `json:"status"`
 	Reasons []string `json:"reasons,omitempty"` // sentences
 	Partial bool     `json:"partial,omitempty"` // cut short
@@ -65,6 +67,7 @@ const (
 	Invalid          Status = "invalid"            // the ledger was violated
 	InvalidGenerator Status = "invalid: generator" // this machine could not make the load
 	Saturated        Status = "saturated"
+	Suspicious       Status = "suspicious" // the times don't account for what was under way: Little's law
 	Drifting         Status = "drifting"
 )
 
@@ -163,10 +166,17 @@ type Resource struct {
 	Extra        map[string]float64 `json:"extra,omitempty"` // what its collector found, such as redis' used_memory_bytes
 }
 
+// Isolation is who had which cores, listed as Linux does: 0-2,5.
+type Isolation struct {
+	Shared    bool   `json:"shared"` // generator and server ran on the same ones, or it is not known where the server ran
+	Generator string `json:"generator_cores,omitempty"`
+	Servers   string `json:"server_cores,omitempty"` // and of the backend
+}
+
 // A Generator is this program's own account of the run.
 type Generator struct {
 	CPUSeconds   float64 `json:"cpu_s"`
-	Cores        int     `json:"cores"`
+	Cores        int     `json:"cores"` // that it could use
 	GCPauseMaxNS int64   `json:"gc_pause_max_ns"`
 	PacerLag     Latency `json:"pacer_lag"`
 	Healthy      bool    `json:"healthy"`

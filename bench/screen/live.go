@@ -1,16 +1,20 @@
 package screen
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
 	"github.com/marconi-mq/marconi/bench/experiment"
+	"github.com/marconi-mq/marconi/bench/words"
 )
 
 // live is the block of lines that a terminal shows: a bar, and below it what the run at hand does. What has ended scrolls
@@ -20,6 +24,10 @@ type live struct {
 	progress *mpb.Progress
 	bar      *mpb.Bar
 	now      atomic.Pointer[state]
+
+	repaint chan any
+	stop    chan struct{} // closed: no more frames of themselves
+	frames  sync.WaitGroup
 }
 
 // A state is what is shown.
@@ -32,9 +40,9 @@ type state struct {
 const barSteps = 1000
 
 func newLive(w io.Writer, o Options) *live {
-	l := &live{options: o}
+	l := &live{options: o, repaint: make(chan any), stop: make(chan struct{})}
 	l.now.Store(&state{})
-	l.progress = mpb.New(mpb.WithOutput(w), mpb.WithRefreshRate(250*time.Millisecond), mpb.WithAutoRefresh())
+	l.progress = mpb.New(mpb.WithOutput(w), mpb.WithManualRefresh(l.repaint))
 	text := func(of func(*state) string) decor.Decorator {
 		return decor.Any(func(decor.Statistics) string { return of(l.now.Load()) })
 	}
@@ -44,8 +52,33 @@ func newLive(w io.Writer, o Options) *live {
 			p := s.event.Progress
 			return fmt.Sprintf(" %3.0f %%  %s left", 100*p.Share, clock(p.Left))
 		})),
-		mpb.BarBtmExtender(mpb.BarFillerFunc(l.fill)), mpb.BarWidth(20), mpb.BarRemoveOnComplete())
+		mpb.BarBtmExtender(l.below()...), mpb.BarWidth(20), mpb.BarRemoveOnComplete())
+	l.frames.Go(l.animate)
 	return l
+}
+
+// frameEvery is how long a frame stands.
+const frameEvery = 250 * time.Millisecond
+
+func (l *live) animate() {
+	ticker := time.NewTicker(frameEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			l.paint()
+		case <-l.stop:
+			return
+		}
+	}
+}
+
+// paint asks for a frame. When it returns, the one asked for before it has been painted.
+func (l *live) paint() {
+	select {
+	case l.repaint <- time.Now():
+	case <-time.After(time.Second): // the terminal has gone, and the painter with it
+	}
 }
 
 // head is the first line: what is run.
@@ -61,22 +94,26 @@ func (l *live) head(s *state) string {
 	return text + "  "
 }
 
-// fill writes the lines below the bar.
-func (l *live) fill(w io.Writer, stat decor.Statistics) error {
-	s := l.now.Load()
-	if s.event.Tick == nil {
-		return nil
-	}
-	for _, line := range block(s.event.Tick, l.options.Color) {
-		if _, err := fmt.Fprintln(w, cut(line, stat.AvailableWidth)); err != nil {
+// below are what writes the lines below the bar: one each, or the next frame would not be painted over this one.
+func (l *live) below() (fillers []mpb.BarFiller) {
+	for i := range blockLines {
+		fillers = append(fillers, mpb.BarFillerFunc(func(w io.Writer, stat decor.Statistics) error {
+			s := l.now.Load()
+			if s.event.Tick == nil {
+				return nil
+			}
+			_, err := fmt.Fprintln(w, cut(block(s.event.Tick, l.options.Color)[i], stat.AvailableWidth))
 			return err
-		}
+		}))
 	}
-	return nil
+	return fillers
 }
 
-// block is a moment of a run in three lines.
-func block(t *experiment.Tick, color bool) []string {
+// blockLines is how many lines a block has.
+const blockLines = 3
+
+// block is a moment of a run in a few lines.
+func block(t *experiment.Tick, color bool) [blockLines]string {
 	faults := "ledger clean so far"
 	if t.Faults > 0 {
 		faults = fmt.Sprintf("ledger %d FAULTS", t.Faults)
@@ -85,8 +122,8 @@ func block(t *experiment.Tick, color bool) []string {
 	if t.Lag > int64(2*time.Millisecond) {
 		health = "✗"
 	}
-	return []string{
-		fmt.Sprintf("%s  offered %s   sent %s   done %s /s    posted %s  delivered %s  deleted %s  backlog %s", t.Phase, thousands(t.Offered), thousands(t.Sent),
+	return [blockLines]string{
+		fmt.Sprintf("%s  offered %s   sent %s   done %s /s    posted %s  delivered %s  deleted %s  backlog %s", cmp.Or(t.Phase, "setup"), thousands(t.Offered), thousands(t.Sent),
 			thousands(t.Achieved), thousands(float64(t.Posted)), thousands(float64(t.Delivered)), thousands(float64(t.Deleted)), thousands(float64(max(t.Posted-t.Deleted, 0)))),
 		fmt.Sprintf("response  p50 %s  p99 %s  max %s   %s   errors %s", duration(t.P50), duration(t.P99), duration(t.Max), bars(t.Rates), red(thousands(float64(t.Errors)), color && t.Errors > 0)),
 		fmt.Sprintf("%s   %s   lag p99 %s %s", red(faults, color && t.Faults > 0), usage(t.Usage), duration(t.Lag), health),
@@ -97,26 +134,45 @@ func usage(of map[string]experiment.Usage) string {
 	var parts []string
 	for _, name := range []string{"server", "backend", "generator"} {
 		if u, known := of[name]; known {
-			parts = append(parts, fmt.Sprintf("%s %.0f %% %s", name, 100*u.CPU, size(u.RSS)))
+			parts = append(parts, fmt.Sprintf("%s %.0f %% %s", name, 100*u.CPU, words.Bytes(float64(u.RSS))))
 		}
 	}
 	return strings.Join(parts, "   ")
 }
 
+// plainAgain ends colours.
+const plainAgain = "\x1b[0m"
+
 func red(text string, really bool) string {
 	if !really {
 		return text
 	}
-	return "\x1b[31m" + text + "\x1b[0m"
+	return "\x1b[31m" + text + plainAgain
 }
 
-// cut shortens a line to the width of the terminal, since one that wraps can't be repainted.
+// cut shortens a line to the width of the terminal, since one that wraps can't be repainted. Colours take no room, and end
+// where they are cut.
 func cut(text string, width int) string {
-	letters := []rune(text)
-	if width <= 1 || len(letters) <= width {
+	shown, end := 0, -1 // where what fits with the dots ends
+	for i := 0; i < len(text); {
+		if text[i] == '\x1b' {
+			i += strings.IndexByte(text[i:], 'm') + 1
+			continue
+		}
+		if shown == width-1 {
+			end = i
+		}
+		_, size := utf8.DecodeRuneInString(text[i:])
+		shown, i = shown+1, i+size
+	}
+	if width <= 1 || shown <= width {
 		return text
 	}
-	return string(letters[:width-1]) + "…"
+	text = text[:end] + "…"
+	if strings.Contains(text, "\x1b") {
+		text += plainAgain
+	}
+	return text
 }
 
 func (l *live) event(e experiment.Event) {
@@ -138,7 +194,19 @@ func (l *live) event(e experiment.Event) {
 	}
 }
 
+// say says something in a line of its own. It begins with a return, since the terminal may have shown ^C where the cursor is.
+func (l *live) say(text string) bool {
+	_, err := fmt.Fprintln(l.progress, "\r"+text)
+	return err == nil
+}
+
+// close paints what was said last, which the painter would forget, takes the bar away and leaves the rest.
 func (l *live) close() {
+	close(l.stop)
+	l.frames.Wait()
+	l.paint()
 	l.bar.Abort(true)
+	l.paint()
+	l.paint()
 	l.progress.Wait()
 }

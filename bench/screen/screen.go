@@ -57,6 +57,15 @@ func (s *Screen) Event(e experiment.Event) {
 	s.show.event(e)
 }
 
+// Say says something of its own, if the terminal is being painted on: whatever else is written there is painted over. It
+// reports whether it did.
+func (s *Screen) Say(text string) (said bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l, painting := s.show.(*live)
+	return painting && l.say(text)
+}
+
 // Close ends the show, and gives the terminal back.
 func (s *Screen) Close() {
 	s.mu.Lock()

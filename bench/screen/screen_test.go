@@ -56,8 +56,8 @@ func TestPlainLines(t *testing.T) {
 	got := show(Options{Plan: "backends", Now: func() time.Time { return now.Add(time.Hour) }})
 	want := `results in runs/x
 not run: redis, because backend is not there: redis-server is not installed
-block 2 of 5; the machine answers an echo in 80.0 µs (p99 410 µs)
-work-queue · redis · v1.1 · 1000/s · run 3/5: 1 000/s, response p50 1.20 ms p99 6.80 ms, ledger clean
+block 2 of 5; the machine answers an echo in 80 µs (p99 410 µs)
+work-queue · redis · v1.1 · 1 000/s · run 3/5: 1 000/s, response p50 1.20 ms p99 6.80 ms, ledger clean
 level 12 000/s: not carried. The backlog grows: more is posted than deleted.
 `
 	if got != want {
@@ -111,8 +111,8 @@ func TestTheBlockOfATerminal(t *testing.T) {
 	lines := block(events()[4].Tick, false)
 	for i, want := range []string{
 		"offered 1 000   sent 1 000   done 998 /s    posted 41 213  delivered 41 190  deleted 41 102  backlog 111",
-		"response  p50 1.20 ms  p99 6.80 ms  max 44.0 ms   ▂▃█   errors 0",
-		"ledger clean so far   server 61 % 84 MB",
+		"response  p50 1.20 ms  p99 6.80 ms  max 44 ms   ▂▃█   errors 0",
+		"ledger clean so far   server 61 % 88.1 MB",
 	} {
 		if !strings.Contains(lines[i], want) {
 			t.Errorf("line %d is %q, want %q in it", i+1, lines[i], want)
@@ -123,32 +123,49 @@ func TestTheBlockOfATerminal(t *testing.T) {
 	}
 	bad := *events()[4].Tick
 	bad.Errors, bad.Faults = 3, 1
-	if text := strings.Join(block(&bad, true), "\n"); strings.Count(text, "\x1b[31m") != 2 {
+	red := block(&bad, true)
+	if text := strings.Join(red[:], "\n"); strings.Count(text, "\x1b[31m") != 2 {
 		t.Errorf("errors and faults are not both red: %q", text)
 	}
 	for width := range 80 {
-		if got := cut(lines[0], width); width > 1 && len([]rune(got)) > width {
-			t.Errorf("a line of %d letters on a terminal that is %d wide", len([]rune(got)), width)
+		for _, line := range append(lines[:], red[:]...) {
+			got := cut(line, width)
+			letters := len([]rune(strings.NewReplacer("\x1b[31m", "", "\x1b[0m", "").Replace(got)))
+			if width > 1 && letters > width {
+				t.Errorf("a line of %d letters on a terminal that is %d wide", letters, width)
+			}
+			if strings.LastIndex(got, "\x1b[31m") > strings.LastIndex(got, "\x1b[0m") {
+				t.Errorf("the colour of %q does not end", got)
+			}
 		}
 	}
 }
 
 // The live screen ends, and says what happened.
 func TestTheLiveScreenEnds(t *testing.T) {
-	if got := show(Options{Terminal: true, Plan: "backends"}); !strings.Contains(got, "ledger clean") {
-		t.Errorf("the screen shows %q", got)
+	got := show(Options{Terminal: true, Plan: "backends"})
+	for _, want := range []string{"results in runs/x", "redis-server is not installed", "block 2 of 5", "p99 6.80 ms, ledger clean", "The backlog grows: more is posted than deleted."} {
+		if strings.Count(got, want) != 1 {
+			t.Errorf("%q is shown %d times, want once: %q", want, strings.Count(got, want), got)
+		}
 	}
 }
 
-func TestDurationsHaveThreeDigits(t *testing.T) {
-	for ns, want := range map[int64]string{0: "0 ns", 999: "999 ns", 1000: "1.00 µs", 12_345: "12.3 µs", 1_200_000: "1.20 ms", 999_000_000: "999 ms", 1_500_000_000: "1.50 s", 120_000_000_000: "120 s"} {
-		if got := duration(ns); got != want {
-			t.Errorf("duration(%d) = %q, want %q", ns, got, want)
-		}
+// What is said meanwhile stands in a line of its own; where nothing is painted, whoever has something to say does so himself.
+func TestSomethingIsSaidMeanwhile(t *testing.T) {
+	var out bytes.Buffer
+	s := New(&out, Options{Terminal: true})
+	if !s.Say("stopping") {
+		t.Error("a live screen has not said it")
 	}
-	for v, want := range map[float64]string{0: "0", 999: "999", 1000: "1 000", 1_234_567: "1 234 567", -5: "-5"} {
-		if got := thousands(v); got != want {
-			t.Errorf("thousands(%v) = %q, want %q", v, got, want)
-		}
+	s.Close()
+	if !strings.Contains(out.String(), "stopping\n") {
+		t.Errorf("the screen shows %q", out.String())
+	}
+	if s.Say("too late") {
+		t.Error("a screen that is closed has said something")
+	}
+	if New(&out, Options{}).Say("plain") || New(&out, Options{JSON: true}).Say("json") {
+		t.Error("a screen that is not painted has said something")
 	}
 }

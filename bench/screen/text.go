@@ -9,6 +9,7 @@ import (
 
 	"github.com/marconi-mq/marconi/bench/experiment"
 	"github.com/marconi-mq/marconi/bench/result"
+	"github.com/marconi-mq/marconi/bench/words"
 )
 
 // line is an event in a line; empty: it is not worth one.
@@ -40,6 +41,9 @@ func where(e experiment.Event) string {
 	if len(parts) == 5 {
 		kind, rate, _ := strings.Cut(strings.TrimPrefix(parts[4], "sweep-"), "-")
 		if kind == "rate" {
+			if v, err := strconv.ParseFloat(rate, 64); err == nil {
+				rate = words.Number(v)
+			}
 			rate += "/s"
 		} else {
 			rate += " clients"
@@ -101,40 +105,14 @@ func clock(d time.Duration) string {
 
 func maybe(ns *int64) string {
 	if ns == nil {
-		return "–"
+		return words.None
 	}
 	return duration(*ns)
 }
 
-// duration is a time to three digits, in the unit that fits.
-func duration(ns int64) string {
-	for _, unit := range []struct {
-		name string
-		ns   float64
-	}{{"s", 1e9}, {"ms", 1e6}, {"µs", 1e3}} {
-		if v := float64(ns) / unit.ns; v >= 1 {
-			return digits(v) + " " + unit.name
-		}
-	}
-	return strconv.FormatInt(ns, 10) + " ns"
-}
+func duration(ns int64) string { return words.Duration(float64(ns)) }
 
-func digits(v float64) string {
-	return strconv.FormatFloat(v, 'f', max(0, 2-int(math.Floor(math.Log10(v)))), 64)
-}
-
-// thousands is a number with its thousands parted.
-func thousands(v float64) string {
-	text := strconv.FormatFloat(math.Round(v), 'f', 0, 64)
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + " " + text[i:]
-	}
-	return text
-}
-
-func size(bytes int64) string {
-	return strconv.FormatInt((bytes+1<<19)>>20, 10) + " MB"
-}
+func thousands(v float64) string { return words.Count(int64(math.Round(v))) }
 
 // bars draws values as small bars, the largest one full.
 func bars(values []float64) string {

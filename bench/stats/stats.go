@@ -2,7 +2,6 @@
 package stats
 
 import (
-	"cmp"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -92,17 +91,6 @@ func Slope(seed uint64, times, values []float64) Interval {
 	return percentiles(slope, all)
 }
 
-// Differ is how probable a difference of two groups as large as theirs is if there is none (Mann–Whitney U test, two-sided).
-// With an empty group it is 1.
-func Differ(a, b []float64) (p float64) {
-	if len(a) == 0 || len(b) == 0 {
-		return 1
-	}
-	c := benchmath.AssumeNothing.Compare(
-		benchmath.NewSample(slices.Clone(a), &benchmath.DefaultThresholds), benchmath.NewSample(slices.Clone(b), &benchmath.DefaultThresholds))
-	return c.P
-}
-
 // SD is the standard deviation of values; of fewer than two it is 0.
 func SD(values []float64) float64 {
 	if len(values) < 2 {
@@ -133,7 +121,7 @@ func middle(values []float64) float64 {
 	if len(values) == 0 {
 		return math.NaN()
 	}
-	slices.SortFunc(values, cmp.Compare[float64])
+	slices.Sort(values)
 	n := len(values)
 	return (values[(n-1)/2] + values[n/2]) / 2
 }
@@ -142,7 +130,7 @@ func middle(values []float64) float64 {
 func MiddleOf(values []float64) float64 { return middle(slices.Clone(values)) }
 
 func percentiles(value float64, all []float64) Interval {
-	slices.SortFunc(all, cmp.Compare[float64])
+	slices.Sort(all)
 	return Interval{
 		Value: value,
 		Low:   stat.Quantile((1-confidence)/2, stat.Empirical, all, nil),

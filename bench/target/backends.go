@@ -2,9 +2,11 @@ package target
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"maps"
 	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +21,7 @@ import (
 type backend struct {
 	name    string
 	program string // that has to be installed; "": none
+	account string // variable of the environment that has to say where its servers are; "": they are started here
 	traits  func(settings map[string]string) Traits
 	prepare func(dir string, settings map[string]string) (*store, error)
 }
@@ -38,10 +41,12 @@ func backends() []backend {
 		{name: "memory", traits: always(Traits{FIFO: true, AllOrNone: true}), prepare: prepareMemory},
 		{name: "sqlite", traits: always(sound), prepare: prepareSQLite},
 		{name: "redis", program: "redis-server", traits: redisTraits, prepare: prepareRedis},
+		{name: "swift", account: swiftAccount, traits: always(Traits{Durable: true}), prepare: prepareSwift},
+		{name: "swift+index", account: swiftAccount, traits: always(sound), prepare: prepareIndexedSwift},
 	}
 }
 
-// find gives the row of a backend, and ErrAbsent if its program is not installed.
+// find gives the row of a backend, and ErrAbsent if its program is not installed, or nobody says where it is.
 func find(name string) (backend, error) {
 	rows := backends()
 	i := slices.IndexFunc(rows, func(b backend) bool { return b.name == name })
@@ -52,6 +57,9 @@ func find(name string) (backend, error) {
 		if _, err := exec.LookPath(program); err != nil {
 			return backend{}, fmt.Errorf("%w: %s is not installed", ErrAbsent, program)
 		}
+	}
+	if account := rows[i].account; account != "" && os.Getenv(account) == "" {
+		return backend{}, fmt.Errorf("%w: %s names no account of it", ErrAbsent, account)
 	}
 	return rows[i], nil
 }
@@ -132,6 +140,42 @@ func prepareRedis(dir string, settings map[string]string) (*store, error) {
 			return err
 		},
 	}, nil
+}
+
+// swiftAccount has the URI of an account of Swift, which is too many processes to be started for a run:
+// swift://tester:testing@127.0.0.1:8080/test?auth=v1. What runs leave there expires.
+const swiftAccount = "MARCONI_BENCH_SWIFT"
+
+// prepareSwift keeps all in Swift.
+func prepareSwift(dir string, settings map[string]string) (*store, error) {
+	return &store{uri: swiftURI(swiftPrefix(dir), "none", settings)}, nil
+}
+
+// prepareIndexedSwift keeps bodies in Swift, whatever their size unless the settings say so, and their order in an SQLite file.
+func prepareIndexedSwift(dir string, settings map[string]string) (*store, error) {
+	all := map[string]string{"inline_below": "0"}
+	maps.Copy(all, settings)
+	prefix := swiftPrefix(dir)
+	return &store{
+		uri:     swiftURI(prefix, "sqlite:///"+filepath.Join(dir, "index.db"), all),
+		collect: fileSizes(filepath.Join(dir, "index-swift-"+prefix+".db")), // the part of it that is the index
+	}, nil
+}
+
+// swiftPrefix keeps a run's containers apart from those of others.
+func swiftPrefix(dir string) string { return fmt.Sprintf("bench-%x", sha256.Sum224([]byte(dir))) }
+
+func swiftURI(prefix, index string, settings map[string]string) string {
+	uri := os.Getenv(swiftAccount)
+	separator := "?"
+	if strings.Contains(uri, "?") {
+		separator = "&"
+	}
+	parts := []string{"prefix=" + prefix, "index=" + url.QueryEscape(index)}
+	if query := queryOf(settings); query != "" {
+		parts = append(parts, query)
+	}
+	return uri + separator + strings.Join(parts, "&")
 }
 
 // freePort finds a port that nobody listens on.

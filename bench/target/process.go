@@ -11,6 +11,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/marconi-mq/marconi/bench/cores"
 )
 
 // A process is one that we started. It ends with us, however we end.
@@ -19,6 +21,7 @@ type process struct {
 	log  string // the file of what it says
 	line []string
 	env  []string
+	on   cores.Set
 
 	mu   sync.Mutex // guards what follows
 	cmd  *exec.Cmd
@@ -26,8 +29,8 @@ type process struct {
 }
 
 // launch starts a program.
-func launch(name, log string, line []string, env ...string) (*process, error) {
-	p := &process{name: name, log: log, line: line, env: env}
+func (i *Instance) launch(name string, line []string, env ...string) (*process, error) {
+	p := &process{name: name, log: filepath.Join(i.data, name+".log"), line: line, env: env, on: i.options.Cores}
 	return p, p.start()
 }
 
@@ -42,7 +45,7 @@ func (p *process) start() error {
 	cmd.Dir, cmd.Stdout, cmd.Stderr = filepath.Dir(p.log), out, out
 	cmd.Env = append(os.Environ(), p.env...)
 	cmd.SysProcAttr = attributes()
-	if err := begin(cmd); err != nil {
+	if err := begin(cmd, p.on); err != nil {
 		return fmt.Errorf("start %s: %w", p.name, err)
 	}
 	done := make(chan struct{})

@@ -1,10 +1,13 @@
 package target
 
 import (
+	"errors"
 	"os/exec"
 	"runtime"
 	"sync"
 	"syscall"
+
+	"github.com/marconi-mq/marconi/bench/cores"
 )
 
 // attributes let a process end with us, even if we are killed.
@@ -19,7 +22,7 @@ var spawner = sync.OnceValue(func() chan<- spawning {
 	go func() {
 		runtime.LockOSThread()
 		for r := range requests {
-			r.result <- r.cmd.Start()
+			r.result <- r.start()
 		}
 	}()
 	return requests
@@ -27,12 +30,22 @@ var spawner = sync.OnceValue(func() chan<- spawning {
 
 type spawning struct {
 	cmd    *exec.Cmd
+	on     cores.Set
 	result chan<- error
 }
 
-// begin starts a command.
-func begin(cmd *exec.Cmd) error {
+// start starts the command on its cores: it has those of the thread that starts it, from its first instruction on.
+func (s spawning) start() error {
+	before := cores.Usable()
+	if err := s.on.Thread(); err != nil {
+		return err
+	}
+	return errors.Join(s.cmd.Start(), before.Thread())
+}
+
+// begin starts a command on some cores.
+func begin(cmd *exec.Cmd, on cores.Set) error {
 	result := make(chan error)
-	spawner() <- spawning{cmd, result}
+	spawner() <- spawning{cmd, on, result}
 	return <-result
 }

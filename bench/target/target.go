@@ -12,13 +12,13 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/marconi-mq/marconi/bench/cores"
 	"github.com/marconi-mq/marconi/bench/measure"
 	"github.com/marconi-mq/marconi/bench/plan"
 	"github.com/marconi-mq/marconi/client"
@@ -33,9 +33,10 @@ var (
 
 // Options say how targets are reached and started.
 type Options struct {
-	Dir    string   // for what processes keep and say
-	Server []string // the command that is a server, to which options are added
-	Remote []string // hosts off the loopback that may be loaded
+	Dir    string    // for what processes keep and say
+	Server []string  // the command that is a server, to which options are added
+	Remote []string  // hosts off the loopback that may be loaded
+	Cores  cores.Set // those that what is started runs on; none: all
 	Log    *slog.Logger
 }
 
@@ -171,7 +172,7 @@ func (i *Instance) startBackend(ctx context.Context) (err error) {
 	if len(i.store.command) == 0 {
 		return nil
 	}
-	if i.backend, err = launch("backend", i.log("backend"), i.store.command); err != nil {
+	if i.backend, err = i.launch("backend", i.store.command); err != nil {
 		return err
 	}
 	return i.backend.until(ctx, i.store.ready)
@@ -189,7 +190,7 @@ func (i *Instance) startServer(ctx context.Context) (err error) {
 		listen = strings.TrimPrefix(i.URL, "http://")
 	}
 	line := append(slices.Clone(i.options.Server), "--store", i.store.uri, "--listen", listen, "--ops-listen", "127.0.0.1:0")
-	if i.server, err = launch("server", i.log("server"), line, i.environ()...); err != nil {
+	if i.server, err = i.launch("server", line, i.environ()...); err != nil {
 		return err
 	}
 	err = i.server.until(ctx, func(context.Context) error {
@@ -221,8 +222,6 @@ func (i *Instance) environ() (all []string) {
 	slices.Sort(all)
 	return all
 }
-
-func (i *Instance) log(name string) string { return filepath.Join(i.data, name+".log") }
 
 // await waits for an answer to a ping in some version of the API.
 func (i *Instance) await(ctx context.Context, within time.Duration) error {

@@ -16,23 +16,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/marconi-mq/marconi/bench/benchtest"
 	"github.com/marconi-mq/marconi/bench/plan"
 	"github.com/marconi-mq/marconi/client"
-	"github.com/marconi-mq/marconi/server/command"
-	"github.com/marconi-mq/marconi/storage/drivers"
+	"github.com/marconi-mq/marconi/internal/testservices"
 )
 
-// The test's own program is the server, as marconi-bench is: it starts itself again.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == "server" {
-		os.Exit(command.Run(context.Background(), drivers.All(), command.Process{
-			Args: os.Args[2:], Environ: os.Environ(), Stdout: os.Stdout, Stderr: os.Stderr,
-		}))
-	}
-	if dir := os.Getenv("MARCONI_TEST_ORPHAN"); dir != "" {
+	if dir := os.Getenv("MARCONI_TEST_ORPHAN"); dir != "" && len(os.Args) == 1 {
 		orphan(dir)
 	}
-	os.Exit(m.Run())
+	benchtest.Main(m)
 }
 
 // orphan starts a server, says its pid and waits to be killed.
@@ -48,11 +42,7 @@ func orphan(dir string) {
 
 func startBackend(t *testing.T, backend string, settings map[string]string) *Instance {
 	t.Helper()
-	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	i, err := Start(t.Context(), plan.Target{Name: backend, Start: &plan.Start{Backend: backend, Backed: settings}}, Options{Dir: t.TempDir(), Server: []string{program, "server"}})
+	i, err := Start(t.Context(), plan.Target{Name: backend, Start: &plan.Start{Backend: backend, Backed: settings}}, Options{Dir: t.TempDir(), Server: benchtest.Server(t)})
 	if errors.Is(err, ErrAbsent) {
 		skipService(t, err.Error())
 	}
@@ -110,6 +100,13 @@ func post(t *testing.T, q *client.Queue) {
 
 // Each backend starts, keeps what it promises to keep through a kill of the server, and is empty after a reset.
 func TestBackends(t *testing.T) {
+	swift, err := testservices.RunSwift(t.TempDir(), testservices.SwiftOptions{})
+	if err == nil {
+		t.Cleanup(swift.Close)
+		t.Setenv(swiftAccount, swift.StorageURI)
+	} else if !errors.Is(err, testservices.ErrNotInstalled) {
+		t.Fatal(err)
+	}
 	for _, backend := range Names() {
 		t.Run(backend, func(t *testing.T) {
 			i := startBackend(t, backend, nil)
@@ -166,7 +163,8 @@ func TestAPausedServerGoesOn(t *testing.T) {
 
 func TestABackendThatIsNotThereIsAbsent(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
-	for backend, want := range map[string]string{"redis": "redis-server is not installed", "cassandra": "no backend is called"} {
+	t.Setenv(swiftAccount, "")
+	for backend, want := range map[string]string{"redis": "redis-server is not installed", "swift": "MARCONI_BENCH_SWIFT names no account", "cassandra": "no backend is called"} {
 		_, err := Start(t.Context(), plan.Target{Start: &plan.Start{Backend: backend}}, Options{Dir: t.TempDir()})
 		if !errors.Is(err, ErrAbsent) || !strings.Contains(err.Error(), want) {
 			t.Errorf("start %s: %v, want that it is absent: %s", backend, err, want)

@@ -21,6 +21,7 @@ type Script struct {
 	Name     string   // of its file
 	Versions []string // such as v1.1; the script runs once for each
 	Options  []Option // in their order; of two with one name the later counts
+	Needs    []string // promises that a store has to make for the script to hold over it, such as fifo
 
 	header Header
 	steps  []step
@@ -234,6 +235,7 @@ var heads = map[string]func(*Script, []string) error{
 	"option":   (*Script).addOption,
 	"admin":    (*Script).setAdmin,
 	"setup":    (*Script).setUp,
+	"needs":    (*Script).addNeeds,
 }
 
 func (p *parser) head(s step, set func(*Script, []string) error, rest string) error {
@@ -253,6 +255,22 @@ func (s *Script) setVersions(words []string) error {
 		if !knownVersion(v) {
 			return fmt.Errorf("there is no version %q", v)
 		}
+	}
+	return nil
+}
+
+// needs are the promises that not every store makes.
+var needs = []string{"fifo", "exact-claims", "large-posts"}
+
+func (s *Script) addNeeds(words []string) error {
+	for _, need := range words {
+		if !slices.Contains(needs, need) {
+			return fmt.Errorf("nothing is known of %q; a script may need %s", need, strings.Join(needs, ", "))
+		}
+	}
+	s.Needs = append(s.Needs, words...)
+	if len(words) == 0 {
+		return errors.New("needs names what a store has to promise")
 	}
 	return nil
 }

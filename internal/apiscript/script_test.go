@@ -23,6 +23,8 @@ func TestLoadHead(t *testing.T) {
 	s := load(t, `# A note.
 versions v1 v1.1
 option transport/max_messages_post_size 256
+needs fifo
+needs exact-claims
 setup unit
 row 14.2 some row
 GET /
@@ -30,6 +32,9 @@ status 300
 `)
 	if want := []string{"v1", "v1.1"}; !cmp.Equal(s.Versions, want) {
 		t.Errorf("Versions = %q, want %q", s.Versions, want)
+	}
+	if want := []string{"fifo", "exact-claims"}; !cmp.Equal(s.Needs, want) {
+		t.Errorf("Needs = %q, want %q", s.Needs, want)
 	}
 	want := []Option{{"transport", "max_messages_post_size", "256"}, {"DEFAULT", "admin_mode", "true"}}
 	if !cmp.Equal(s.Options, want) {
@@ -63,6 +68,8 @@ func TestLoadSaysWhatIsWrong(t *testing.T) {
 		{"head with words", "versions v1\nadmin yes", "alone"},
 		{"option without section", "versions v1\noption admin_mode true", "SECTION/NAME"},
 		{"option without value", "versions v1\noption DEFAULT/admin_mode", "SECTION/NAME"},
+		{"unknown need", "versions v1\nneeds fifos", "fifo, exact-claims"},
+		{"no need", "versions v1\nneeds", "names what"},
 		{"unknown set-up", "versions v1\nsetup big", "unit"},
 		{"file without a name", "versions v1\n-- --\n", "no name"},
 		{"no such include", "versions v1\ninclude nothing", "a.txtar:2: include nothing"},

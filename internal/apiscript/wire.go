@@ -14,7 +14,7 @@ import (
 )
 
 // patience is how long an exchange may take, so that a server that forgets to answer fails its script and not the run.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // A Field is a header line as it is on the wire.
 type Field struct{ Name, Value string }

@@ -183,24 +183,10 @@ func (i *importing) target(ctx context.Context, o storage.Options) (importer.Tar
 	if i.dryRun {
 		return importer.Target{}, stores, nil
 	}
-	if i.toControl == "" {
-		i.toControl = i.to
-	}
-	first, err := stores.Open(ctx, i.to, o)
-	if err != nil {
-		return importer.Target{}, stores, err
-	}
-	second, err := stores.Open(ctx, i.toControl, o)
-	if err != nil {
-		return importer.Target{}, stores, err
-	}
-	switch {
-	case first.Data == nil:
-		err = fmt.Errorf("the store %s keeps no messages", config.Redact(i.to))
-	case second.Control == nil:
-		err = fmt.Errorf("the store %s keeps no queues: name another with --to-control", config.Redact(i.toControl))
-	}
-	return importer.Target{Control: second.Control, Data: first.Data}, stores, err
+	o.Embedded = func() (string, error) { return ownStore(i.process.Environ) }
+	p, err := stores.OpenPlanes(ctx, i.to, i.toControl, o)
+	i.toControl = p.ControlURI
+	return importer.Target{Control: p.Control, Data: p.Data}, stores, err
 }
 
 // journal is the path of the file that keeps what is done: one that only an import from that place to that store has.

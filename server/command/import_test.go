@@ -178,7 +178,7 @@ func TestWhatKeepsImportFromStarting(t *testing.T) {
 		"an argument":              {[]string{"redis://h"}, []string{"redis://h", "import --help"}},
 		"a flag that isn't":        {[]string{"--form", from}, []string{"--form", "--help"}},
 		"a source of another kind": {[]string{"--from", "mongodb://u:hunter2@h", "--to", to}, []string{"--from", "redis:"}},
-		"a store that isn't built": {[]string{"--from", from, "--to", "swift://u:hunter2@h"}, []string{"--to", "sqlite:"}},
+		"a store that isn't built": {[]string{"--from", from, "--to", "mongodb://u:hunter2@h"}, []string{"--to", "sqlite:"}},
 		"a store that forgets":     {[]string{"--from", from, "--to", "memory://"}, []string{"--to", "forgets"}},
 		"one in SQLite":            {[]string{"--from", from, "--to", "sqlite:///:memory:"}, []string{"--to", "forgets"}},
 		"nobody at the source":     {[]string{"--from", "redis://u:hunter2@127.0.0.1:1", "--to", to}, []string{"127.0.0.1:1", "refused"}},

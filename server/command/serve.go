@@ -47,7 +47,7 @@ func serve(ctx context.Context, s setup) (status int, err error) {
 	defer at.close() // the server has done so, if it was reached
 	srv, err := server.New(ctx, server.Options{
 		Config: s.config, Drivers: s.drivers, Logger: log.Logger, Version: version(), DataURI: data, ControlURI: control,
-		Patience: patience,
+		Embedded: func() (string, error) { return ownStore(s.process.Environ) }, Patience: patience,
 	})
 	if err != nil {
 		return unusable, err
@@ -58,7 +58,7 @@ func serve(ctx context.Context, s setup) (status int, err error) {
 	signal.Notify(hangUps, syscall.SIGHUP)
 	defer signal.Stop(hangUps)
 	warnOfOpenDoors(s.process.Stderr, at)
-	if err := greet(s.process.Stderr, s.config, at, places{data, control, srv.Adopted()}); err != nil {
+	if err := greet(s.process.Stderr, s.config, at, places{data, srv.ControlURI(), srv.Adopted()}); err != nil {
 		return failed, errors.Join(err, srv.Close())
 	}
 	r := &reloader{sources: s.sources, current: s.config, server: srv, level: log.level, log: log.Logger}

@@ -10,21 +10,14 @@ import (
 	"github.com/marconi-mq/marconi/config"
 )
 
-// stores says which stores to open: the configured ones, or a file in the user's data folder.
+// stores says which stores to open: the configured ones, or a file in the user's data folder. Without one for queues the store
+// of messages says where they are.
 func stores(c *config.Config, schemes, environ []string) (data, control string, err error) {
 	data, control, err = c.Stores(schemes)
-	if err != nil {
-		return "", "", err
+	if err == nil && data == "" {
+		data, err = ownStore(environ)
 	}
-	if data == "" {
-		if data, err = ownStore(environ); err != nil {
-			return "", "", err
-		}
-	}
-	if control == "" {
-		control = data
-	}
-	return data, control, nil
+	return data, control, err
 }
 
 // ownStore is the store of a server that nobody configured: an SQLite file in the user's data folder, which is made if need be.

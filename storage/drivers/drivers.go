@@ -6,6 +6,7 @@ import (
 	"github.com/marconi-mq/marconi/storage/memory"
 	"github.com/marconi-mq/marconi/storage/redis"
 	"github.com/marconi-mq/marconi/storage/sqlstore"
+	"github.com/marconi-mq/marconi/storage/swift"
 )
 
 // All are the drivers by the scheme of their URIs. The map is the caller's, to add to.
@@ -15,6 +16,7 @@ func All() storage.Drivers {
 		"redis":   redis.Open,
 		"rediss":  redis.Open,
 		"sqlite":  sqlstore.OpenSQLite,
+		"swift":   swift.Open,
 		"valkey":  redis.Open,
 		"valkeys": redis.Open,
 	}

@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/marconi-mq/marconi/config"
+	"github.com/marconi-mq/marconi/internal/testserver"
 	"github.com/marconi-mq/marconi/server"
 	"github.com/marconi-mq/marconi/storage"
 )
@@ -180,24 +180,5 @@ func overHTTP(b *testing.B, callers int) func(caller int) error {
 
 func serveBench(b *testing.B, uri string) (addr string) {
 	b.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	s, err := server.New(ctx, server.Options{
-		Config: config.Default(), Drivers: storage.Drivers{"sqlite": OpenSQLite}, DataURI: uri, ControlURI: uri,
-	})
-	if err != nil {
-		b.Fatal(err)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	done := make(chan error, 1)
-	go func() { done <- s.Serve(ctx, l) }()
-	b.Cleanup(func() {
-		cancel()
-		if err := errors.Join(<-done, s.Close()); err != nil {
-			b.Error(err)
-		}
-	})
-	return l.Addr().String()
+	return testserver.Serve(b, server.Options{Drivers: storage.Drivers{"sqlite": OpenSQLite}, DataURI: uri})
 }

@@ -30,7 +30,7 @@ type controlStore struct {
 }
 
 // settleID is longer than a PUT takes: two that are under way at one moment both seem to make the object, and the later one stays.
-const settleID = 500 * time.Millisecond
+const settleID = 250 * time.Millisecond
 
 func newControlStore(c objects.Client, prefix, namespace string) *controlStore {
 	return &controlStore{client: c, container: join(prefix, namespace, "control"), settle: settleID, turns: newTurns()}

@@ -3,7 +3,10 @@ package swift
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/marconi-mq/marconi"
@@ -209,4 +212,21 @@ func TestAnIndexIsApart(t *testing.T) {
 		t.Errorf("the messages are %+v, %v; want none", page, err)
 	}
 	d.close(1)
+}
+
+// What may be better in a moment is waited for; what somebody has to change is not.
+func TestWhatIsWaitedFor(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		want bool
+	}{
+		{fmt.Errorf("reach it: %w", &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}), true},
+		{fmt.Errorf("reach it: %w", &objects.StatusError{Status: 503}), true},
+		{&objects.StatusError{Status: 401}, false},
+		{errors.New("no such host"), false},
+	} {
+		if got := notYet(tt.err); errors.Is(got, storage.ErrNotYet) != tt.want || !errors.Is(got, tt.err) {
+			t.Errorf("notYet(%v) = %v; waited for: want %v", tt.err, got, tt.want)
+		}
+	}
 }

@@ -62,7 +62,7 @@ func (s *Store) outlive(ctx context.Context, q marconi.QueueRef, entries []entry
 			continue
 		}
 		switch err := s.extend(ctx, q, e, until); {
-		case errors.Is(err, objects.ErrMissing):
+		case errors.Is(err, errLost):
 			if lost == nil {
 				lost = map[objects.Path]bool{}
 			}
@@ -91,10 +91,20 @@ func (s *Store) extend(ctx context.Context, q marconi.QueueRef, e entry, until t
 			s.ends.segments.put(e.ref.at, end)
 			return nil
 		}
-		if errors.Is(err, objects.ErrMissing) || try == tries || !rest(ctx, try) {
+		if errors.Is(err, objects.ErrMissing) && s.missing(ctx, e.ref.at) {
+			return errLost
+		}
+		if try == tries || !rest(ctx, try) {
 			return err
 		}
 	}
+}
+
+// missing asks all replicas for a segment that a proxy says is not there. To take its word for it would let the segment end before
+// its messages.
+func (s *Store) missing(ctx context.Context, at objects.Path) bool {
+	_, err := s.client.Head(ctx, at, true)
+	return errors.Is(err, objects.ErrMissing)
 }
 
 // endFor is the end that a segment gets which has to live until then: later than all that may happen now to its messages.

@@ -95,16 +95,36 @@ func TestExtensionThatFails(t *testing.T) {
 func TestExtensionOfALostSegment(t *testing.T) {
 	f := newFixture(t, Options{})
 	ids := f.postSingly(60, "1", "2")
-	f.swift.Fail(swifttest.Post, 1, swifttest.Vanished)
+	lose := func() {
+		f.swift.Fail(swifttest.Post, 1, swifttest.Vanished)
+		f.swift.Fail(swifttest.Head, 1, swifttest.Vanished)
+	}
+	lose()
 	claim, got := f.claim(100_000, 2)
 	f.want("Claim", got, "2")
-	f.swift.Fail(swifttest.Post, 1, swifttest.Vanished)
+	lose()
 	if err := f.UpdateClaim(f.ctx(), f.q, claim, marconi.ClaimUpdate{TTL: 200_000}); err != nil {
 		t.Errorf("UpdateClaim: %v; who has the body goes on", err)
 	}
 	if m, err := f.Message(f.ctx(), f.q, ids[0]); err != nil || m.Claim != claim {
 		t.Errorf("the message is under %q, %v; want it under the claim", m.Claim, err)
 	}
+}
+
+// A 404 of a proxy that does not reach the replicas which have the segment is not believed.
+func TestExtensionOfASegmentThatIsThere(t *testing.T) {
+	f := newFixture(t, Options{})
+	f.post(60, "1")
+	f.swift.Fail(swifttest.Post, 1, swifttest.Vanished)
+	want := cost{swifttest.Post: 2, swifttest.Head: 1, indexCalls: 1}
+	f.wantCost("a claim with one 404", want, func() { f.claim(100_000, 1) })
+	f.clock.pass(100_000*time.Second - time.Second)
+	f.forgetSegments()
+	f.want("just before its end", f.list(), "1")
+	f.swift.FailAll(swifttest.Post, swifttest.Vanished)
+	f.post(60, "2")
+	_, err := f.Claim(f.ctx(), f.q, marconi.ClaimRequest{ID: newClaimID(), TTL: 100_000, Limit: 1})
+	wantUnavailable(t, "Claim of what is there and can't be extended", err)
 }
 
 func TestUpdateOfWhatIsNoClaim(t *testing.T) {

@@ -225,8 +225,10 @@ func (f *fixture) total() int64 {
 
 // forgetSegments empties the cache, so that what follows is read from Swift.
 func (f *fixture) forgetSegments() {
-	for _, at := range f.segments() {
-		f.cache.remove(at)
+	f.cache.mu.Lock()
+	defer f.cache.mu.Unlock()
+	for _, e := range f.cache.byKey {
+		f.cache.drop(e)
 	}
 }
 

@@ -5,6 +5,7 @@ package indexed
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -27,7 +28,7 @@ func (f *fixture) lose(ids ...marconi.MessageID) (find func()) {
 		f.cache.remove(e.ref.at)
 	}
 	f.swift.Plan(func(c swifttest.Call) (swifttest.Fault, bool) {
-		return swifttest.Vanished, (c.Kind == swifttest.Get || c.Kind == swifttest.Post) && lost[c.Paths[0]]
+		return swifttest.Vanished, (c.Kind == swifttest.Get || c.Kind == swifttest.Head || c.Kind == swifttest.Post) && lost[c.Paths[0]]
 	})
 	return f.swift.Reset
 }
@@ -130,11 +131,27 @@ func TestNewestIsAsked(t *testing.T) {
 	f := newFixture(t, Options{})
 	f.post(600, "1")
 	f.forgetSegments()
+	var asked []bool
+	f.fetcher.client = newestClient{f.swift, &asked}
 	f.swift.Fail(swifttest.Get, 1, swifttest.Vanished)
 	f.wantCost("a list with one 404", cost{swifttest.Get: 2, indexCalls: 1}, func() { f.want("List", f.list(), "1") })
+	if !slices.Equal(asked, []bool{false, true}) {
+		t.Errorf("the newest was asked for: %v; want it the second time", asked)
+	}
 	if n := f.meter.of("swift_bodies_not_found_total"); n != 0 {
 		t.Errorf("%v bodies count as lost", n)
 	}
+}
+
+// A newestClient notes of each GET whether it asks for the newest.
+type newestClient struct {
+	objects.Client
+	asked *[]bool
+}
+
+func (c newestClient) Get(ctx context.Context, at objects.Path, newest bool) (objects.Object, error) {
+	*c.asked = append(*c.asked, newest)
+	return c.Client.Get(ctx, at, newest)
 }
 
 // A segment may go between a look into the index and one into Swift, with its message: then that is gone, and not hidden.
@@ -165,8 +182,10 @@ func TestMessageThatGoesMeanwhile(t *testing.T) {
 
 // An object that is torn, or another one, is no body.
 func TestTornObject(t *testing.T) {
-	f := newFixture(t, Options{})
-	ids := f.postSingly(600, "1", "2")
+	f := newFixture(t, Options{Containers: 1})
+	ids := f.post(600, "1")
+	f.clock.pass(time.Millisecond) // so that it is listed first
+	f.post(600, "2")
 	segments := f.segments()
 	other, err := f.account.Get(f.ctx(), segments[1], true)
 	if err != nil {

@@ -79,5 +79,8 @@ func realBench(t testing.TB, index storagetest.Harness) *bench {
 func TestOverMemoryOnSwift(t *testing.T) { storagetest.Data(t, realBench(t, memoryIndex()).harness()) }
 
 func TestOverSQLiteOnSwift(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a minute or two, and its parts are tried: the index over an account in memory, and Swift below another index")
+	}
 	storagetest.Data(t, realBench(t, sqliteIndex(t)).harness())
 }

@@ -33,7 +33,7 @@ type reaper struct {
 	stop   context.CancelFunc // ends the goroutine,
 	ended  chan struct{}      // which then closes this
 
-	working sync.Mutex // held by who removes
+	turn chan struct{} // holds one who removes
 
 	mu      sync.Mutex // guards what follows
 	names   []objects.Path
@@ -48,7 +48,8 @@ type droppedQueue struct {
 
 func newReaper(c objects.Client, moved *movedLog, o storage.Options) *reaper {
 	ctx, stop := context.WithCancel(context.Background())
-	r := &reaper{client: c, moved: moved, meter: o.Meter, logger: o.Logger, wake: make(chan struct{}, 1), stop: stop, ended: make(chan struct{})}
+	r := &reaper{client: c, moved: moved, meter: o.Meter, logger: o.Logger, wake: make(chan struct{}, 1), turn: make(chan struct{}, 1),
+		stop: stop, ended: make(chan struct{})}
 	go r.run(ctx)
 	return r
 }
@@ -121,8 +122,12 @@ func (r *reaper) close() {
 
 // reapNow removes all that waits, and reports whether that was done. If not, it waits on.
 func (r *reaper) reapNow(ctx context.Context) bool {
-	r.working.Lock()
-	defer r.working.Unlock()
+	select {
+	case r.turn <- struct{}{}:
+	case <-ctx.Done():
+		return false
+	}
+	defer func() { <-r.turn }()
 	names, dropped := r.takeAll()
 	if len(names)+len(dropped) == 0 {
 		return true

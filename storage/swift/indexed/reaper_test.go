@@ -211,13 +211,13 @@ func TestReapingIsTriedAgain(t *testing.T) {
 func TestReapingIsBounded(t *testing.T) {
 	f := newFixture(t, Options{})
 	names := make([]objects.Path, maxReapable+5)
-	f.reaper.working.Lock() // or it takes some
+	f.reaper.turn <- struct{}{} // or it takes some
 	f.reaper.reap(names...)
 	for range maxDropped + 7 {
 		f.reaper.drop(f.o.layout().home(f.q), f.clock.Now())
 	}
 	names, dropped := f.reaper.takeAll()
-	f.reaper.working.Unlock()
+	<-f.reaper.turn
 	if len(names) != maxReapable || len(dropped) != maxDropped {
 		t.Errorf("%d names and %d queues wait, want %d and %d", len(names), len(dropped), maxReapable, maxDropped)
 	}

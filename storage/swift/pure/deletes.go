@@ -107,9 +107,11 @@ func (s *Store) refuse(ctx context.Context, v *view, r *record, claim marconi.Cl
 
 // remove deletes a message, and later its leases.
 func (s *Store) remove(ctx context.Context, v *view, name string, generation int) error {
-	if err := s.c.Delete(ctx, v.at.message(name)); err != nil {
+	path := v.at.message(name)
+	if err := s.c.Delete(ctx, path); err != nil {
 		return err
 	}
+	s.deleted.add(path)
 	s.watched.at(v.q).forget(name)
 	s.reaper.add(v.at.leases(name, generation)...)
 	return nil
@@ -156,12 +158,21 @@ func (s *Store) deleteMany(ctx context.Context, q marconi.QueueRef, names []stri
 	for i, name := range names {
 		paths[i] = v.at.message(name)
 	}
-	if err := s.removeAll(ctx, paths); err != nil {
+	if err := s.removeMessages(ctx, paths); err != nil {
 		return err
 	}
 	s.watched.at(q).forget(names...)
 	s.reapLeases(v.at, names, mine)
 	return nil
+}
+
+// removeMessages deletes messages, which listings may go on to show.
+func (s *Store) removeMessages(ctx context.Context, paths []objects.Path) error {
+	err := s.removeAll(ctx, paths)
+	if err == nil {
+		s.deleted.add(paths...)
+	}
+	return err
 }
 
 // heldByAny is what live claims hold, by name.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/marconi-mq/marconi"
+	"github.com/marconi-mq/marconi/storage/swift/objects"
 	"github.com/marconi-mq/marconi/storage/swift/swifttest"
 )
 
@@ -57,8 +58,14 @@ type fixture struct {
 // newFixture opens a store that removes nothing in the background, so that requests can be counted.
 func newFixture(t testing.TB, change ...func(*Options)) *fixture {
 	t.Helper()
+	return newLaggingFixture(t, nil, change...)
+}
+
+// newLaggingFixture opens a store over listings that lag.
+func newLaggingFixture(t testing.TB, lag func(objects.Path) time.Duration, change ...func(*Options)) *fixture {
+	t.Helper()
 	clock := newTurnedClock()
-	account := swifttest.NewMemory(swifttest.Options{Now: clock.Now})
+	account := swifttest.NewMemory(swifttest.Options{Now: clock.Now, Lag: lag})
 	f := &fixture{t: t, clock: clock, account: account, faulty: swifttest.NewFaulty(account), q: newQueue("q")}
 	f.Store = f.open(clock.Now, change...)
 	return f
@@ -84,13 +91,6 @@ func (f *fixture) open(now func() time.Time, change ...func(*Options)) *Store {
 func (f *fixture) on(s *Store) *fixture {
 	other := *f
 	other.Store = s
-	return &other
-}
-
-// anew is the fixture with another queue.
-func (f *fixture) anew() *fixture {
-	other := *f
-	other.q = newQueue("q")
 	return &other
 }
 

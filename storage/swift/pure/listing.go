@@ -27,38 +27,47 @@ func (s *Store) List(ctx context.Context, q marconi.QueueRef, l marconi.Listing)
 	return page, nil
 }
 
+// A pager makes a page.
+type pager struct {
+	*reading
+	s    *Store
+	q    marconi.QueueRef
+	l    marconi.Listing
+	page []marconi.Message
+}
+
 func (s *Store) list(ctx context.Context, q marconi.QueueRef, l marconi.Listing, from position) (marconi.Page[marconi.Message], error) {
-	var page marconi.Page[marconi.Message]
-	r := readBehind(from, placeAt(s.o.Now().Add(-s.o.ListingHorizon).UnixMicro()))
-	w := s.walkBehind(s.placeOf(q), r.begin)
-	for size := firstPage; !w.done() && len(page.Items) < l.Limit; size = 0 {
+	p := pager{reading: readBehind(from, placeAt(s.o.Now().Add(-s.o.ListingHorizon).UnixMicro())), s: s, q: q, l: l}
+	w := s.walkBehind(s.placeOf(q), p.begin)
+	for size := firstPage; !w.done() && !p.full(); size = 0 {
 		records, err := w.next(ctx, size)
 		if err == nil && len(records) > 0 {
-			err = s.addPage(ctx, q, l, r, records, &page)
+			err = p.add(ctx, records)
 		}
 		if err != nil {
 			return marconi.Page[marconi.Message]{}, err
 		}
 	}
-	if n := len(page.Items); n > 0 {
-		next := r.next(string(page.Items[n-1].ID), n == l.Limit)
+	page := marconi.Page[marconi.Message]{Items: p.page}
+	if n := len(p.page); n > 0 {
+		next := p.next(string(p.page[n-1].ID), p.full())
 		page.Next = next.encode()
 	}
 	return page, nil
 }
 
-// addPage adds to the page what is asked for of these records, until the page is full.
-func (s *Store) addPage(
-	ctx context.Context, q marconi.QueueRef, l marconi.Listing, r *reading, records []record, page *marconi.Page[marconi.Message],
-) error {
-	v := s.viewOf(q)
+func (p *pager) full() bool { return len(p.page) >= p.l.Limit }
+
+// add adds to the page what is asked for of these records, until it is full. What has gone since it was listed makes room for others.
+func (p *pager) add(ctx context.Context, records []record) error {
+	v := p.s.viewOf(p.q)
 	if err := v.readClaims(ctx); err != nil {
 		return err
 	}
-	for len(records) > 0 && len(page.Items) < l.Limit {
+	for len(records) > 0 && !p.full() {
 		var chosen []record
-		for len(records) > 0 && len(page.Items)+len(chosen) < l.Limit {
-			if r.fresh(records[0].name) && v.fits(&records[0], l) {
+		for len(records) > 0 && len(p.page)+len(chosen) < p.l.Limit {
+			if p.fresh(records[0].name) && v.fits(&records[0], p.l) {
 				chosen = append(chosen, records[0])
 			}
 			records = records[1:]
@@ -67,7 +76,7 @@ func (s *Store) addPage(
 		if err != nil {
 			return err
 		}
-		page.Items = append(page.Items, found...)
+		p.page = append(p.page, found...)
 	}
 	return nil
 }

@@ -68,7 +68,7 @@ func parseMarker(m marconi.Marker) (p position, ok bool) {
 	for ; len(raw) > 0; raw = raw[4:] {
 		p.shown = append(p.shown, binary.BigEndian.Uint32(raw))
 	}
-	return p, true
+	return p, p.encode() == m // base64 passes over line ends
 }
 
 // A reading is a page that is being made behind a position.
@@ -96,7 +96,9 @@ func (r *reading) fresh(name string) bool {
 		r.unknown = true // it may have been passed: its time comes when the horizon has
 		return false
 	}
-	r.passed = append(r.passed, name)
+	if name > r.horizon {
+		r.passed = append(r.passed, name)
+	}
 	return name > r.from.last || !r.from.knows(name)
 }
 

@@ -52,6 +52,9 @@ func stampOf(name string) int64 {
 	return stamp
 }
 
+// nodeOf is the process that made a name.
+func nodeOf(name string) string { return name[stampDigits : stampDigits+4] }
+
 // placeAt is the place in front of all names of that microsecond.
 func placeAt(stamp int64) string {
 	return fmt.Sprintf("%0*x", stampDigits, max(stamp, 0)) + strings.Repeat("0", nameDigits-stampDigits)

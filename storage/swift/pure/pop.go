@@ -58,7 +58,7 @@ func (a *attempt) removeWon(ctx context.Context, won []*candidate) error {
 		messages[i] = a.at.message(c.name)
 		rest = append(rest, a.at.leases(c.name, c.generation+1)...)
 	}
-	if err := a.s.removeAll(ctx, messages); err != nil {
+	if err := a.s.removeMessages(ctx, messages); err != nil {
 		return err
 	}
 	if a.s.removeAll(ctx, rest) != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -212,14 +213,13 @@ func TestAClaimsEndIsExactInItsProcessAndSafeInOthers(t *testing.T) {
 	}
 }
 
+// TestALiveClaimIsNotTakenOver lets listings show no claim at all: what a claim asks for itself has to keep it.
 func TestALiveClaimIsNotTakenOver(t *testing.T) {
-	for name, hide := range map[string]func(f *fixture){
-		"whose renewal listings don't show": func(f *fixture) { f.faulty.Lag(30*time.Second, f.clock.Now) },
-		"that can't be asked for":           func(f *fixture) { f.faulty.FailAll(swifttest.Head, swifttest.Refused) },
-		"that times out":                    func(f *fixture) { f.faulty.FailAll(swifttest.Head, swifttest.TimedOut) },
+	for name, fault := range map[string]swifttest.Fault{
+		"that listings don't show": {}, "that can't be asked for": swifttest.Refused, "that times out": swifttest.TimedOut,
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := newFixture(t)
+			f := newLaggingFixture(t, hideClaims)
 			f.post(messages(1, 600)...)
 			id, _ := f.claim(10, 1)
 			f.clock.pass(9 * time.Second)
@@ -227,10 +227,11 @@ func TestALiveClaimIsNotTakenOver(t *testing.T) {
 				t.Fatal(err)
 			}
 			f.clock.pass(20 * time.Second)
-			hide(f)
 			other := f.on(f.open(f.clock.Now))
-			if got, err := other.Claim(t.Context(), f.q, marconi.ClaimRequest{ID: newClaimID(), TTL: 60, Limit: 1}); err != nil || len(got.Messages) > 0 {
-				t.Errorf("another process got %q, error %v", bodiesOf(got.Messages), err)
+			wantBodies(t, "a listing that shows the message as free", other.list(marconi.Listing{Limit: 5}).Items, "1")
+			f.faulty.FailAll(swifttest.Head, fault)
+			if _, got := other.claim(60, 1); len(got) > 0 {
+				t.Error("another process took the message")
 			}
 			f.faulty.Reset()
 			c, err := f.Claimed(t.Context(), f.q, id)
@@ -240,6 +241,13 @@ func TestALiveClaimIsNotTakenOver(t *testing.T) {
 			wantBodies(t, "the claim", c.Messages, "1")
 		})
 	}
+}
+
+func hideClaims(at objects.Path) time.Duration {
+	if strings.HasPrefix(at.Name, claimPrefix) {
+		return time.Hour
+	}
+	return 0
 }
 
 func TestARenewalAtTheEndIsRefused(t *testing.T) {
@@ -255,6 +263,19 @@ func TestARenewalAtTheEndIsRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestARenewalIsRefusedIfTheEndComesAmidIt stalls the request before the one that would put the end off.
+func TestARenewalIsRefusedIfTheEndComesAmidIt(t *testing.T) {
+	f := newFixture(t)
+	f.post(messages(1, 600)...)
+	id, _ := f.claim(10, 1)
+	f.faulty.Fail(swifttest.Post, 1, swifttest.Fault{First: func() { f.clock.pass(10 * time.Second) }})
+	if err := f.UpdateClaim(t.Context(), f.q, id, marconi.ClaimUpdate{TTL: 6000}); !errors.Is(err, marconi.ErrNoClaim) {
+		t.Errorf("UpdateClaim: %v, want ErrNoClaim", err)
+	}
+	_, got := f.claim(60, 1)
+	wantBodies(t, "a claim after it", got, "1")
 }
 
 // TestARenewalLosesWhatAnotherHas is a renewal that was slow: when it is stored, another process has found the claim ended.
@@ -394,3 +415,43 @@ func TestShardsBelongToTheData(t *testing.T) {
 		}
 	}
 }
+
+// TestAClaimThatDiedIsFoundAgain lets a process die amid a claim, after each of its requests; another is asked for the same claim. It
+// gets what the first one took, or if that was nothing as much as ever.
+func TestAClaimThatDiedIsFoundAgain(t *testing.T) {
+	for n := 1; ; n++ {
+		f := newFixture(t)
+		f.post(messages(3, 600)...)
+		c := marconi.ClaimRequest{ID: newClaimID(), TTL: 60, Limit: 2}
+		dies := f.failRequest(n, false, swifttest.Fault{First: func() { f.faulty.Plan(everyCallFails) }})
+		if _, err := f.Claim(t.Context(), f.q, c); err == nil {
+			return
+		}
+		if !dies() {
+			t.Fatalf("the claim failed, though not at request %d", n)
+		}
+		f.faulty.Reset()
+		other := f.on(f.open(f.clock.Now))
+		got, err := other.Claim(t.Context(), f.q, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		counts := 0
+		for _, m := range got.Messages {
+			counts += m.ClaimCount
+		}
+		if len(got.Messages) == 0 || counts != len(got.Messages) {
+			t.Errorf("after a death at request %d the same claim has %q, claimed %d times", n, bodiesOf(got.Messages), counts)
+		}
+		again, err := other.Claimed(t.Context(), f.q, c.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantBodies(t, "Claimed", again.Messages, bodiesOf(got.Messages))
+		if _, rest := other.claim(60, 5); len(rest)+len(got.Messages) != 3 {
+			t.Errorf("after a death at request %d there are %q and %q", n, bodiesOf(got.Messages), bodiesOf(rest))
+		}
+	}
+}
+
+func everyCallFails(swifttest.Call) (swifttest.Fault, bool) { return swifttest.Refused, true }

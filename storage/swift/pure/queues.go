@@ -159,7 +159,7 @@ func (s *Store) DeleteQueue(ctx context.Context, q marconi.QueueRef) error {
 	}
 	defer s.door.Leave()
 	dropped := s.names.latest()
-	s.marks.set(q, s.o.Now(), func(m *mark) { m.dropped = dropped })
+	s.marks.set(q, s.o.Now(), func(m *mark) { m.dropped, m.node = dropped, s.names.node })
 	s.ready.drop(s.placeOf(q).stem)
 	s.reaper.addTask(func(ctx context.Context) error {
 		_, err := s.reapQueue(ctx, q)

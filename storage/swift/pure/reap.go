@@ -22,7 +22,7 @@ const (
 
 	// What waits to be removed is bounded: Swift removes everything by itself, a day after it was of use.
 	mostPaths = 100_000
-	mostTasks = 1000
+	mostTasks = 10_000
 
 	taskTries = 5
 )
@@ -178,7 +178,7 @@ func (s *Store) sweepPage(ctx context.Context, q marconi.QueueRef, records []rec
 // isOver reports whether a message can be removed. A lease that extended it may be missing in a listing that lags.
 func (s *Store) isOver(ctx context.Context, v *view, r *record) (bool, error) {
 	if !r.found {
-		return r.name <= v.mark.dropped, nil
+		return v.mark.drops(r.name), nil
 	}
 	if v.mark.covers(r.name, r.modified) {
 		return true, nil
@@ -204,7 +204,7 @@ func (s *Store) removeRecords(ctx context.Context, at place, records []record, g
 		}
 		leases = append(leases, at.leases(records[i].name, records[i].generation)...)
 	}
-	if err := s.removeAll(ctx, messages); err != nil {
+	if err := s.removeMessages(ctx, messages); err != nil {
 		return 0, err
 	}
 	return len(messages), s.removeAll(ctx, leases)

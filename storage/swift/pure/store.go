@@ -71,6 +71,7 @@ type Store struct {
 	watched  watched
 	marks    marks
 	ready    ready
+	deleted  recently
 	reserved keySet // messages that calls of this process are about to take
 	renewing locks  // claims that calls of this process renew
 

@@ -57,16 +57,23 @@ func (s *Store) renew(
 	return c, mine, err
 }
 
+// An extension is what a renewed claim does to messages that would end before it.
+type extension struct {
+	claim claimAttributes
+	until int64 // the end that they get
+	ttl   marconi.Seconds
+}
+
 // extendHeld puts off the ends of messages that would end before the claim (law C5): in their leases first, for a message that
 // lives longer than its claim says is no harm.
 func (s *Store) extendHeld(ctx context.Context, v *view, c claimAttributes, all []held, u marconi.ClaimUpdate) error {
-	until := c.ends + u.Grace.Duration().Milliseconds()
+	x := extension{c, c.ends + u.Grace.Duration().Milliseconds(), u.TTL + u.Grace}
 	return s.parallel(len(all), func(i int) error {
 		h := &all[i]
 		if h.Ends <= v.now || h.Ends >= c.ends {
 			return nil
 		}
-		if err := s.extendOne(ctx, v.at, c, h, until, u.TTL+u.Grace); err != nil {
+		if err := s.extendOne(ctx, v.at, h, x); err != nil {
 			return fmt.Errorf("extend message %s: %w", h.Name, err)
 		}
 		return nil
@@ -75,19 +82,19 @@ func (s *Store) extendHeld(ctx context.Context, v *view, c claimAttributes, all 
 
 // extendOne extends the lease, and keeps the object of the message if Swift would let go of it before. What is not there any
 // more was deleted.
-func (s *Store) extendOne(ctx context.Context, at place, c claimAttributes, h *held, until int64, ttl marconi.Seconds) error {
-	if outlives(until, h.Kept) {
-		if err := s.keepHeld(ctx, at, h, until); err != nil {
+func (s *Store) extendOne(ctx context.Context, at place, h *held, x extension) error {
+	if outlives(x.until, h.Kept) {
+		if err := s.keepHeld(ctx, at, h, x.until); err != nil {
 			return err
 		}
 	}
-	l := leaseAttributes{claim: c.id, birth: c.birth, count: h.Count, until: until, ttl: ttl}
-	kept := unixSeconds(max(h.Kept, keptUntil(until)))
+	l := leaseAttributes{claim: x.claim.id, birth: x.claim.birth, count: h.Count, until: x.until, ttl: x.ttl}
+	kept := unixSeconds(max(h.Kept, keptUntil(x.until)))
 	err := s.c.Post(ctx, at.lease(h.Name, h.Generation), objects.Attributes{ContentType: l.String(), DeleteAt: kept})
 	if err != nil && !isMissing(err) {
 		return err
 	}
-	h.Ends, h.TTL = until, ttl
+	h.Ends, h.TTL = x.until, x.ttl
 	return nil
 }
 

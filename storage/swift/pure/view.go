@@ -65,7 +65,7 @@ func (v *view) addClaim(e objects.Entry) {
 
 // there reports whether the record is of a message that exists: not deleted, purged or expired.
 func (v *view) there(r *record) bool {
-	return r.found && r.ends() > v.now && !v.mark.covers(r.name, r.modified)
+	return r.found && r.ends() > v.now && !v.mark.covers(r.name, r.modified) && !v.s.deleted.has(v.at.message(r.name))
 }
 
 // holder is the claim that holds the message, as far as listings know.
@@ -122,13 +122,19 @@ func (v *view) bodies(ctx context.Context, records []record) ([]marconi.Message,
 
 // A mark says what of a queue's messages has gone at one stroke.
 type mark struct {
-	dropped string    // names up to this: the queue was deleted
-	purged  time.Time // stored until then, by Swift's clock: it was purged
+	dropped string    // the queue was deleted: what this process posted up to here, and all that others did
+	node    string    // this process
+	purged  time.Time // the queue was purged: what Swift had stored by then, by its clock
 }
 
 // covers reports whether the message of that name, stored at that time, has gone.
 func (m mark) covers(name string, stored time.Time) bool {
-	return name <= m.dropped || !m.purged.IsZero() && !stored.After(m.purged)
+	return m.drops(name) || !m.purged.IsZero() && !stored.After(m.purged)
+}
+
+// drops reports whether the message of that name went with its queue.
+func (m mark) drops(name string) bool {
+	return m.dropped != "" && (name <= m.dropped || nodeOf(name) != m.node)
 }
 
 // marks are those that this process has made. They are kept longer than listings may lag.
@@ -168,77 +174,5 @@ func (m *marks) forget(now time.Time) {
 			delete(m.all, q)
 			delete(m.made, q)
 		}
-	}
-}
-
-// A keySet is a set of keys, each of which one caller has at a time.
-type keySet struct {
-	mu  sync.Mutex // guards all
-	all map[objects.Path]struct{}
-}
-
-// take gives the key to the caller, unless another has it.
-func (k *keySet) take(key objects.Path) bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if _, taken := k.all[key]; taken {
-		return false
-	}
-	if k.all == nil {
-		k.all = map[objects.Path]struct{}{}
-	}
-	k.all[key] = struct{}{}
-	return true
-}
-
-func (k *keySet) give(keys ...objects.Path) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	for _, key := range keys {
-		delete(k.all, key)
-	}
-}
-
-// Locks are locks by a key.
-type locks struct {
-	mu  sync.Mutex // guards all, and the counts in it
-	all map[objects.Path]*lock
-}
-
-type lock struct {
-	mu    sync.Mutex // held by who has the key
-	users int
-}
-
-// lock waits until nobody else has the key, and gives what ends that.
-func (l *locks) lock(key objects.Path) (unlock func()) {
-	one := l.enter(key)
-	one.mu.Lock()
-	return func() {
-		one.mu.Unlock()
-		l.leave(key, one)
-	}
-}
-
-func (l *locks) enter(key objects.Path) *lock {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.all == nil {
-		l.all = map[objects.Path]*lock{}
-	}
-	one := l.all[key]
-	if one == nil {
-		one = &lock{}
-		l.all[key] = one
-	}
-	one.users++
-	return one
-}
-
-func (l *locks) leave(key objects.Path, one *lock) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if one.users--; one.users == 0 {
-		delete(l.all, key)
 	}
 }

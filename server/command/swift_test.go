@@ -1,0 +1,85 @@
+//go:build unix
+
+package command
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/marconi-mq/marconi/internal/testservices"
+)
+
+// Where queues and the index are follows from what is said about Swift, and a server that could lose messages does not start.
+func TestSwift(t *testing.T) {
+	swift := testservices.StartSwift(t, testservices.SwiftOptions{})
+	const place = "swift://tester:***@"
+	there := swift.StorageURI[strings.Index(swift.StorageURI, "@")+1:]
+	for _, row := range []struct {
+		name         string
+		options      string // of the store
+		control      string
+		data, queues string // where the server says they are
+		files        []string
+	}{
+		{"alone", "", "", place + there, "sqlite:///HOME/marconi/marconi.db", []string{"marconi-swift.db", "marconi.db"}},
+		{"with an index", "&prefix=i&index=sqlite:///HOME/i.db", "", place + there + "&prefix=i&index=sqlite:///HOME/i.db", "sqlite:///HOME/i.db", nil},
+		{"nothing but Swift", "&prefix=n&index=none", swift.StorageURI + "&prefix=n", place + there + "&prefix=n&index=none", place + there + "&prefix=n", nil},
+		{"nothing but Swift, in short", "&prefix=s&index=none", "", place + there + "&prefix=s&index=none", place + there + "&prefix=s&index=none", nil},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			home := t.TempDir()
+			at := strings.NewReplacer("HOME", home)
+			args := []string{"--listen", "127.0.0.1:0", "--store", at.Replace(swift.StorageURI + row.options)}
+			if row.control != "" {
+				args = append(args, "--control-store", row.control)
+			}
+			p := start(t, []string{"XDG_DATA_HOME=" + home}, args...)
+			post := p.base(t) + "/v1.1/queues/jobs/messages"
+			for range 2 { // the second is by a queue that is there
+				wantPosted(t, post, fmt.Sprintf(`{"messages": [{"ttl": 300, "body": %q}]}`, strings.Repeat("x", 3000)))
+			}
+			said := p.err.String()
+			if !strings.Contains(said, at.Replace("messages in "+row.data+"\n")) || !strings.Contains(said, at.Replace("queues in   "+row.queues+"\n")) {
+				t.Errorf("it says\n%s\nwant messages in %s, queues in %s", said, row.data, row.queues)
+			}
+			for _, name := range row.files {
+				if _, err := os.Stat(filepath.Join(home, "marconi", name)); err != nil {
+					t.Error(err)
+				}
+			}
+			if strings.Contains(said, "testing") {
+				t.Errorf("it tells the key: %s", said)
+			}
+		})
+	}
+	t.Run("no index beside queues in Swift", func(t *testing.T) {
+		p := start(t, []string{"XDG_DATA_HOME=" + t.TempDir()}, "--listen", "127.0.0.1:0", "--store", swift.StorageURI, "--control-store", swift.StorageURI)
+		status, said := p.wait(t), p.err.String()
+		if status != unusable || !strings.Contains(said, "index=none") || strings.Contains(said, "testing") || strings.Count(said, "\n") != 1 {
+			t.Errorf("exit status %d, it says\n%s\nwant %d and a sentence about index=none", status, said, unusable)
+		}
+	})
+}
+
+func wantPosted(t *testing.T, url, body string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Client-ID", "3381af92-2b9e-11e3-b191-71861300734c")
+	r.Header.Set("X-Project-ID", "demo")
+	r.Header.Set("Content-Type", "application/json")
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusCreated {
+		t.Errorf("POST %s = %s", url, answer.Status)
+	}
+}

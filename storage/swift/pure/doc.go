@@ -1,0 +1,105 @@
+// Package pure keeps queues in OpenStack Swift alone: for those who run nothing else in the data path.
+//
+// Swift is eventually consistent and has no compare-and-set. So this store promises less than others, and says so in its
+// Capabilities: what was confirmed is durable and is delivered until it is deleted. It does not promise that a message is under
+// one claim at a time, nor that messages keep their order under parallel posts. See "What is not promised" below.
+//
+// # Layout
+//
+// A queue's incarnation has a container of its own, NAMESPACE-<26 characters of base32 of a hash of project, queue and incarnation>,
+// or several, -1, -2 and so on behind the first, if shards is more than 1: a message and its leases lie in one of them, by a hash of
+// the message's name; all else lies in the first. The first post of a process to a queue makes what is missing.
+//
+//	q                               whose the container is: its name can't be read back
+//	m/<13 µs><4 node><4 counter>    message: its body. Content-Type: e= expires, t= TTL, d= due, c= client, h= checksum, k= kept until
+//	m/<message>.L<3 generation>     lease: the claim's ID. c= claim, b= which of the ID's claims, n= claim count, x= end and y= TTL that a
+//	                                claim has raised. Created once, by If-None-Match: *. Generations beyond fff are M<6>
+//	c/<claim>                       claim: JSON: its TTL, last update, and messages. e= end, b= birth, by= node, r= which writing
+//	c/!purge                        what was stored before this object is purged
+//
+// The container NAMESPACE has what holds of all queues: control, the ID of the control store, and shards.
+//
+// A name is a hybrid clock: microseconds that strictly rise in a process and are pushed forward by every larger name that it sees. A
+// lease sorts right behind its message, so that one listing shows messages, leases, ends, delays, clients and claim counts; and a
+// second one shows claims. The message's highest lease counts, and that as long as the claim that it names lives, in the life that
+// b= names: an ID may be used again. Lower leases stay until the message goes, or their names could be taken again.
+//
+// What ends in milliseconds is in the Content-Type. X-Delete-At, which goes by whole seconds, is a day behind for messages and
+// leases, so that no name of a lease becomes free while anybody wants it, and rounded up for claims. A message that a claim makes live
+// longer than that day is kept longer by a POST.
+//
+// # Claims
+//
+// A claim lists m/, then c/: the other way round a lease taken in between would look dead. It puts its own object, which holds nothing
+// yet, by If-None-Match, so that a repeated claim is noticed though no listing shows it. Then it takes, in parallel, the next lease
+// of each message: only 201 wins, an outcome that nobody knows is read back. If there was a lease, its claim is asked for
+// first, all replicas: only a 404, another birth, or an end more than 2 s past frees the message (at once if this process has made
+// that claim: it knows its clock and renewals). Whatever else comes means that it lives. Then the leases are read back and the bodies read, with
+// all replicas asked, and the claim's object is put again with what was won. A claim that lost everything to others lists again, up
+// to three times, and passes over what it lost. One that fails removes its object, so that what it took is free.
+//
+// An update is refused at the claim's end and after it, also if the end comes amid the call. So the clocks of processes may differ by
+// what is left of 2 s when a PUT has taken its time. A pop is a claim of a minute that deletes the messages instead of the last step,
+// and then their leases and its claim. Dead letters are set aside under a second claim that no client can name; neither counts as a claim
+// of the message.
+//
+// # Requests
+//
+//	post n            1 PUT; n > 1, or the first of a process to a queue: 1 bulk upload a container
+//	list L            2 listings, L GET in parallel; more listings behind 512 names that are filtered out
+//	get 1             1 GET and 1 listing in parallel, then 1 HEAD if it was ever leased
+//	get n             1 listing for 10 000 names between them, 1 listing of claims, n GET in parallel
+//	first             2 listings, 1 GET
+//	claim L           2 listings, 1 PUT, L PUT in parallel, L HEAD and L GET in parallel, 1 PUT; and 1 HEAD for each former claim,
+//	                  before the leases; and the same once more for dead letters, beside the others
+//	claim get         1 + n GET in parallel
+//	claim update      1 GET, 1 PUT, 1 listing; and n POST if it extends messages
+//	claim release     1 DELETE
+//	delete            with its claim: 1 GET, 1 DELETE. Without: 1 listing, 1 DELETE, and a HEAD if it was ever leased
+//	delete n          1 GET a claim, 1 bulk delete
+//	pop L             as a claim without its last PUT; 2 bulk deletes
+//	stats             1 listing for 10 000 names, 1 listing of claims
+//	purge             1 PUT, 1 HEAD; the removal later
+//	queue delete      nothing now; later 4 listings and 2 bulk deletes for 10 000 names, 4 requests for the container
+//	wait              2 listings each second, a process and queue that somebody waits for
+//
+// Four of these are more than a store could do with that believes what it is told. A message is got with a listing, for its claim, count
+// and extension are in its leases, not in its object. An update lists its messages: without one that is left the claim is
+// none, and a lease that another process has taken at the end that the update has just put off must be given up. A former claim is
+// asked for even if listings don't show it any more, for they lag. And a delete of what no listing shows deletes all the same: it
+// may be a message posted a moment ago.
+//
+// # Listings that lag
+//
+// A message may come to be listed late, behind names that a reader has passed. A marker therefore has two places: up to the last name
+// shown, and up to the listing horizon (5 s) before the page was made. What lies between them is looked at again; names that were
+// there are remembered by 32-bit hashes in the marker, up to 64, and passed over, so that a late one is shown once it is there. If
+// there were more, what lies between is looked at once more when the horizon has passed it, and what is not remembered is shown
+// again: twice rather than never. The horizon has to cover the lag and what the processes' clocks differ by.
+//
+// What this process has deleted, it leaves out of listings, the last 20 000 messages.
+//
+// # What is not promised
+//
+//   - C1, exclusive claims: two workers both get a message if one's PUT of the lease was looked at before the other's was stored,
+//     and stored after the other one was verified. That needs two processes and an overlap within one PUT, some milliseconds, longer
+//     where a disk stalls; lease_settle waits before the verification and narrows it. During a partition both sides can win.
+//   - P1: of several messages in a post, a reader may see some first. A post that fails removes what it stored; one whose process dies
+//     does not.
+//   - P3, L2, FIFO: parallel posts may change places, as may those of processes whose clocks differ; and a reader may see a message
+//     again, as told above.
+//   - P4: a PUT that Swift carries out after it said 503 brings a message back that was deleted meanwhile.
+//   - D2: a dead letter moved by two processes is doubled, one moved by a process that dies amid may be.
+//   - S3: stats list all messages of the queue.
+//   - Q4: another process may read and post to a deleted queue until it hears from the control store, and get single messages by their IDs
+//     out of a purged one until they have been removed, within seconds. What late posts leave ends by itself; their container stays.
+//   - A claim of another process that has ended is free for listings and stats at once, but for claims only 2 s later, or when Swift has
+//     let go of it.
+//   - W1 and W2 hold within a process; what others do is found by a look each second.
+//
+// # What goes by itself
+//
+// Leases of deleted messages, deleted queues and purged messages are removed in the background; every hour, and by Collect, so is what
+// expired more than a minute ago, unless a lease that no listing shows has extended it. What a crash leaves behind Swift removes, a day
+// after its time. Containers go only with their queue: a message stored while its container goes would be in no listing any more.
+package pure

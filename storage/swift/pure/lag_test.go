@@ -1,0 +1,229 @@
+package pure
+
+import (
+	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/marconi-mq/marconi"
+	"github.com/marconi-mq/marconi/storage/swift/objects"
+	"pgregory.net/rapid"
+)
+
+// lagUpTo makes listings show each object after a while of its own.
+func lagUpTo(most time.Duration) func(objects.Path) time.Duration {
+	return func(at objects.Path) time.Duration {
+		h := fnv.New64a()
+		h.Write([]byte(at.Name))
+		return time.Duration(h.Sum64() % uint64(most))
+	}
+}
+
+// A reader pages through a queue with the marker of the page before, for ever.
+type reader struct {
+	l    marconi.Listing
+	seen map[marconi.MessageID]int
+}
+
+func newReader(limit int) *reader {
+	return &reader{l: marconi.Listing{Limit: limit, Client: observer}, seen: map[marconi.MessageID]int{}}
+}
+
+// read reads at most n pages.
+func (r *reader) read(f *fixture, n int) {
+	f.t.Helper()
+	for range n {
+		page := f.list(r.l)
+		if len(page.Items) == 0 {
+			return
+		}
+		for _, m := range page.Items {
+			r.seen[m.ID]++
+		}
+		r.l.Marker = page.Next
+	}
+}
+
+// check wants everything seen at least once, and counts what was seen more often.
+func (r *reader) check(t interface{ Errorf(string, ...any) }, ids []marconi.MessageID) (duplicates int) {
+	for _, id := range ids {
+		if r.seen[id] == 0 {
+			t.Errorf("a reader in pages of %d never saw message %s", r.l.Limit, id)
+		}
+		duplicates += max(0, r.seen[id]-1)
+	}
+	return duplicates
+}
+
+// TestNothingIsLostBehindAMarker has listings that lag by up to 3 s, and a process whose clock is 1.5 s behind. Readers see
+// everything; and each message once, as long as fewer than 64 are younger than the horizon.
+func TestNothingIsLostBehindAMarker(t *testing.T) {
+	for _, c := range []struct {
+		rate       int // messages a turn of 500 ms
+		duplicates bool
+	}{{1, false}, {3, false}, {40, true}} {
+		t.Run(fmt.Sprintf("%d a turn", c.rate), func(t *testing.T) {
+			f := newLaggingFixture(t, lagUpTo(3*time.Second))
+			slow := f.on(f.open(f.clock.off(-1500 * time.Millisecond)))
+			var ids []marconi.MessageID
+			readers := []*reader{newReader(1), newReader(3), newReader(20), newReader(1000)}
+			for turn := range 60 {
+				poster := []*fixture{f, slow}[turn%2]
+				if turn < 40 {
+					ids = append(ids, poster.post(messages(c.rate, 6000)...)...)
+				}
+				for i, r := range readers {
+					r.read([]*fixture{slow, f}[(turn+i)%2], 1+rand.IntN(100))
+				}
+				f.clock.pass(500 * time.Millisecond)
+			}
+			for _, r := range readers {
+				r.read(f, 2*len(ids)+1)
+				n := r.check(t, ids)
+				if n > 0 && !c.duplicates || n > len(ids) {
+					t.Errorf("a reader in pages of %d saw %d of %d messages again", r.l.Limit, n, len(ids))
+				}
+			}
+		})
+	}
+}
+
+// TestTakersLoseNothingWhileListingsLag claims and pops in two processes, over listings that show everything late.
+func TestTakersLoseNothingWhileListingsLag(t *testing.T) {
+	f := newLaggingFixture(t, lagUpTo(4*time.Second))
+	stores := []*Store{f.Store, f.open(f.clock.off(-time.Second))}
+	d := &deliveries{of: map[marconi.MessageID]int{}}
+	var ids []marconi.MessageID
+	for turn := range 120 {
+		g := f.on(stores[turn%2])
+		if turn < 60 {
+			ids = append(ids, g.post(messages(3, 6000)...)...)
+		}
+		var err error
+		switch turn % 3 {
+		case 0:
+			_, err = claimAndDelete(t.Context(), g.Store, f.q, d)
+		case 1:
+			id, _ := g.claim(60, 2)
+			err = g.Release(t.Context(), f.q, id)
+		case 2:
+			var got []marconi.Message
+			got, err = g.Pop(t.Context(), f.q, 5)
+			d.add(got)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.clock.pass(300 * time.Millisecond)
+	}
+	f.clock.pass(2 * time.Minute)
+	for {
+		n, err := claimAndDelete(t.Context(), f.Store, f.q, d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n == 0 {
+			break
+		}
+	}
+	if n := d.check(t, ids); n != 0 {
+		t.Errorf("%d of %d messages were handed out twice", n, len(ids))
+	}
+}
+
+// TestAFreshMessageIsDeletedThoughNoListingShowsIt is a producer that takes back what it has posted.
+func TestAFreshMessageIsDeletedThoughNoListingShowsIt(t *testing.T) {
+	f := newLaggingFixture(t, lagUpTo(time.Minute))
+	id := f.post(messages(1, 600)...)[0]
+	if m, err := f.Message(t.Context(), f.q, id); err != nil || string(m.Body) != "1" {
+		t.Errorf("Message = %q, %v", m.Body, err)
+	}
+	if err := f.Delete(t.Context(), f.q, id, ""); err != nil {
+		t.Fatal(err)
+	}
+	f.clock.pass(time.Minute)
+	wantBodies(t, "after the listing has caught up", f.all(), "")
+}
+
+// TestAnExtensionThatIsNotListedKeepsItsMessage lets a sweep see a message, but not the lease that has put off its end.
+func TestAnExtensionThatIsNotListedKeepsItsMessage(t *testing.T) {
+	f := newLaggingFixture(t, func(at objects.Path) time.Duration {
+		if strings.Contains(at.Name, ".L") {
+			return time.Hour
+		}
+		return 0
+	})
+	id := f.post(messages(1, 60)...)[0]
+	claim, _ := f.claim(600, 1)
+	f.clock.pass(300 * time.Second)
+	if n, err := f.Collect(t.Context()); n != 0 || err != nil {
+		t.Errorf("Collect = %d, %v", n, err)
+	}
+	f.clock.pass(time.Hour)
+	f.account.Settle()
+	if _, err := f.account.Head(t.Context(), f.placeOf(f.q).message(string(id)), true); err != nil {
+		t.Errorf("the message of a claim of 600 s, %s, after 300 s: %v", claim, err)
+	}
+}
+
+// TestReaders is the marker alone, over any order in which names come to be listed: nothing that comes within the horizon is
+// missed, and nothing comes twice unless a marker has had to forget.
+func TestReaders(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		const horizon = 100
+		crowd := rapid.IntRange(1, 30).Draw(t, "names a turn")
+		limit := rapid.IntRange(1, 50).Draw(t, "limit")
+		appears := map[int]int{} // name → turn at which it is listed
+		shown, forgot := map[int]int{}, false
+		p := position{whole: true}
+		next := 0
+		for now := range 25 {
+			for range rapid.IntRange(0, crowd).Draw(t, "posted") {
+				stamp := (now+20)*10*1000 + next
+				appears[stamp] = now + rapid.IntRange(0, horizon/10-2).Draw(t, "lag")
+				next++
+			}
+			for range rapid.IntRange(0, 3).Draw(t, "pages") {
+				marker := p.encode()
+				back, ok := parseMarker(marker)
+				if !ok || back.encode() != marker {
+					t.Fatalf("marker %q reads as %+v", marker, back)
+				}
+				p, _ = readTurn(back, now, horizon, limit, appears, shown)
+				forgot = forgot || !p.whole
+			}
+		}
+		for n := 1; n > 0; {
+			p, n = readTurn(p, 1000, horizon, limit, appears, shown)
+		}
+		for stamp := range appears {
+			if n := shown[stamp]; n == 0 || n > 1 && !forgot || n > 2 {
+				t.Errorf("name %d, listed at %d, was shown %d times", stamp, appears[stamp], n)
+			}
+		}
+	})
+}
+
+// readTurn reads a page at a time, in turns of ten, and says how many names it showed. An empty page gives no marker.
+func readTurn(p position, now, horizon, limit int, appears, shown map[int]int) (next position, n int) {
+	r := readBehind(p, placeAt(int64(((now+20)*10-horizon)*1000)))
+	last := ""
+	for _, stamp := range sortedStamps(appears) {
+		name := placeAt(int64(stamp))
+		if appears[stamp] > now || name <= r.begin || n == limit {
+			continue
+		}
+		if r.fresh(name) {
+			shown[stamp]++
+			last = name
+			n++
+		}
+	}
+	if n == 0 {
+		return p, 0
+	}
+	return r.next(last, n == limit), n
+}

@@ -1,0 +1,193 @@
+package pure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/marconi-mq/marconi"
+	"github.com/marconi-mq/marconi/storage/swift/objects"
+)
+
+// leaseAll takes the leases of all the chosen, in parallel.
+func (a *attempt) leaseAll(ctx context.Context, chosen []*candidate) error {
+	free := a.freedom(ctx)
+	return a.s.parallel(len(chosen), func(i int) error {
+		c := chosen[i]
+		if c.generation > 0 && !free(c.lease) {
+			return nil
+		}
+		return a.lease(ctx, c)
+	})
+}
+
+// lease takes the next lease of a message. Only 201 says that it is ours; where nobody can say, it is read back.
+func (a *attempt) lease(ctx context.Context, c *candidate) error {
+	c.extend(a.now)
+	path := a.at.lease(c.name, c.generation+1)
+	err := a.s.c.Put(ctx, path, []byte(c.grip.id), c.leaseAttributes(), objects.Anew)
+	switch {
+	case err == nil:
+		c.won = true
+	case errors.Is(err, objects.ErrExists), errors.Is(err, objects.ErrNotStored), errors.Is(err, objects.ErrContainer):
+		return nil
+	default:
+		mine, lookErr := a.isMine(ctx, c)
+		if lookErr != nil {
+			return fmt.Errorf("lease message %s: %w", c.name, err)
+		}
+		c.won = mine
+	}
+	return nil
+}
+
+// isMine reads back whose a lease is.
+func (a *attempt) isMine(ctx context.Context, c *candidate) (bool, error) {
+	o, err := a.s.c.Head(ctx, a.at.lease(c.name, c.generation+1), true)
+	if isMissing(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	l, ok := parseLease(o.ContentType)
+	return ok && l.claim == c.grip.id && l.birth == c.grip.birth, nil
+}
+
+// extend settles what the lease says: how often the message was claimed, and how long it lives (law C5).
+func (c *candidate) extend(now int64) {
+	l := leaseAttributes{claim: c.grip.id, birth: c.grip.birth, count: c.record.lease.count, until: c.record.lease.until, ttl: c.record.lease.ttl}
+	if c.grip.counts {
+		l.count++
+		if ends := now + c.grip.content.TTL.Duration().Milliseconds(); c.ends() < ends {
+			l.ttl = c.grip.content.TTL + c.grip.grace
+			l.until = ends + c.grip.grace.Duration().Milliseconds()
+		}
+	}
+	c.taken = l
+}
+
+func (c *candidate) leaseAttributes() objects.Attributes {
+	r := c.leased()
+	return objects.Attributes{ContentType: c.taken.String(), DeleteAt: unixSeconds(max(r.message.keptUntil(), keptUntil(r.ends())))}
+}
+
+// leased is the record with the new lease.
+func (c *candidate) leased() record {
+	r := c.record
+	r.generation, r.lease = c.generation+1, c.taken
+	return r
+}
+
+func (c *candidate) held() held {
+	r := c.leased()
+	return heldAs(&r)
+}
+
+// show is the message as it is under the new lease.
+func (a *attempt) show(c *candidate) marconi.Message {
+	v := &view{now: a.now, claims: map[marconi.ClaimID]claimAttributes{c.grip.id: c.grip.claimAttributes}}
+	r := c.leased()
+	return v.show(&r, c.body)
+}
+
+// freedom gives a function that tells whether the claim of a lease has ended for good. Each claim is asked for once.
+func (a *attempt) freedom(ctx context.Context) func(leaseAttributes) bool {
+	var mu sync.Mutex
+	asked := map[claimKey]func() bool{}
+	return func(l leaseAttributes) bool {
+		key := claimKey{l.claim, l.birth}
+		mu.Lock()
+		ask := asked[key]
+		if ask == nil {
+			ask = sync.OnceValue(func() bool { return a.hasEnded(ctx, l) })
+			asked[key] = ask
+		}
+		mu.Unlock()
+		free := ask()
+		if !free {
+			mu.Lock()
+			a.busy[key] = true
+			mu.Unlock()
+		}
+		return free
+	}
+}
+
+// hasEnded asks all replicas for a claim. Whatever is no clear answer means that it lives. A renewal by this process is
+// waited for: begun later, it finds that the claim has ended.
+func (a *attempt) hasEnded(ctx context.Context, l leaseAttributes) bool {
+	at := a.at.claim(l.claim)
+	defer a.s.renewing.lock(at)()
+	o, err := a.s.c.Head(ctx, at, true)
+	if isMissing(err) {
+		return true
+	}
+	c, ok := parseClaim(l.claim, o.ContentType)
+	if err != nil || !ok {
+		return false
+	}
+	margin := clockMargin.Milliseconds()
+	if c.node == a.s.names.node {
+		margin = 0
+	}
+	return c.birth != l.birth || c.ends+margin <= a.s.millis()
+}
+
+// verifyAll looks, with all replicas asked, whether the leases are ours and the messages there, and gets their bodies.
+func (a *attempt) verifyAll(ctx context.Context, chosen []*candidate) error {
+	won := chosen[:0:0]
+	for _, c := range chosen {
+		if c.won {
+			won = append(won, c)
+		}
+	}
+	sure := make([]bool, 2*len(won))
+	err := a.s.parallel(len(sure), func(i int) (err error) {
+		c := won[i/2]
+		if i%2 == 0 {
+			sure[i], err = a.isMine(ctx, c)
+		} else {
+			sure[i], err = a.fetch(ctx, c)
+		}
+		if err != nil {
+			return fmt.Errorf("verify the lease of message %s: %w", c.name, err)
+		}
+		return nil
+	})
+	for i, c := range won {
+		c.won = sure[2*i] && sure[2*i+1]
+	}
+	return err
+}
+
+// fetch gets the body. A message that is to live longer than Swift keeps it is kept longer.
+func (a *attempt) fetch(ctx context.Context, c *candidate) (there bool, err error) {
+	at := a.at.message(c.name)
+	o, err := a.s.c.Get(ctx, at, true)
+	if isMissing(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	c.body = o.Body
+	if ends := c.taken.until; outlives(ends, c.message.keptUntil()) {
+		c.message.kept = keptUntil(ends)
+		return true, a.s.keepAs(ctx, at, c.message)
+	}
+	return true, nil
+}
+
+// outlives reports whether something that ends then, in milliseconds, outlives an X-Delete-At.
+func outlives(ends, kept int64) bool { return ends > kept*1000 }
+
+// keepAs changes what is kept of a message beside its body.
+func (s *Store) keepAs(ctx context.Context, at objects.Path, m messageAttributes) error {
+	err := s.c.Post(ctx, at, m.attributes())
+	if isMissing(err) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,178 @@
+package pure
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/marconi-mq/marconi"
+	"github.com/marconi-mq/marconi/storage/swift/objects"
+	"github.com/marconi-mq/marconi/storage/swift/swifttest"
+)
+
+// names are those of all objects of the queue, as its listings show them.
+func (f *fixture) names() []string {
+	f.t.Helper()
+	var all []string
+	at := f.placeOf(f.q)
+	for i := range at.shards {
+		entries, err := f.account.List(f.t.Context(), at.shard(i), objects.Listing{})
+		if err != nil && !isMissing(err) {
+			f.t.Fatal(err)
+		}
+		for _, e := range entries {
+			all = append(all, e.Name)
+		}
+	}
+	return all
+}
+
+// collect collects, as the background does.
+func (f *fixture) collect() int {
+	f.t.Helper()
+	n, err := f.Collect(f.t.Context())
+	if err != nil {
+		f.t.Fatalf("Collect: %v", err)
+	}
+	return n
+}
+
+// claimTwice leaves two leases on each message.
+func claimTwice(f *fixture) (marconi.ClaimID, []marconi.Message) {
+	f.t.Helper()
+	id, _ := f.claim(60, 20)
+	if err := f.Release(f.t.Context(), f.q, id); err != nil {
+		f.t.Fatal(err)
+	}
+	return f.claim(60, 20)
+}
+
+func TestLeasesGoWithTheirMessage(t *testing.T) {
+	for name, remove := range map[string]func(f *fixture, id marconi.ClaimID, held []marconi.MessageID) error{
+		"deleted": func(f *fixture, id marconi.ClaimID, held []marconi.MessageID) error {
+			for _, m := range held {
+				if err := f.Delete(t.Context(), f.q, m, id); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+		"deleted in bulk": func(f *fixture, id marconi.ClaimID, held []marconi.MessageID) error {
+			return f.DeleteMessages(t.Context(), f.q, held, []marconi.ClaimID{id})
+		},
+		"deleted in bulk without the claim": func(f *fixture, _ marconi.ClaimID, held []marconi.MessageID) error {
+			return f.DeleteMessages(t.Context(), f.q, held, nil)
+		},
+		"popped": func(f *fixture, id marconi.ClaimID, _ []marconi.MessageID) error {
+			if err := f.Release(t.Context(), f.q, id); err != nil {
+				return err
+			}
+			_, err := f.Pop(t.Context(), f.q, 20)
+			return err
+		},
+		"purged": func(f *fixture, _ marconi.ClaimID, _ []marconi.MessageID) error { return f.Purge(t.Context(), f.q) },
+		"expired": func(f *fixture, _ marconi.ClaimID, _ []marconi.MessageID) error {
+			f.clock.pass(600*time.Second + reapAfter)
+			return nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, func(o *Options) { o.Shards = 2 })
+			ids := f.post(messages(5, 600)...)
+			id, _ := claimTwice(f)
+			if err := remove(f, id, ids); err != nil {
+				t.Fatal(err)
+			}
+			f.collect()
+			left := slices.DeleteFunc(f.names(), func(name string) bool { return !strings.HasPrefix(name, messagePrefix) })
+			if len(left) > 0 {
+				t.Errorf("after messages with leases were %s there is still %q", name, left)
+			}
+		})
+	}
+}
+
+func TestADeletedQueueGoesAsAWhole(t *testing.T) {
+	f := newFixture(t, func(o *Options) { o.Shards = 2 })
+	f.post(messages(5, 600)...)
+	claimTwice(f)
+	if err := f.DeleteQueue(t.Context(), f.q); err != nil {
+		t.Fatal(err)
+	}
+	f.collect()
+	containers, err := f.account.Containers(t.Context(), objects.Listing{Prefix: f.placeOf(f.q).stem})
+	if err != nil || len(containers) > 0 {
+		t.Errorf("the containers %q are left, error %v", containers, err)
+	}
+	f.post(messages(1, 600)...) // late, and not by its rules, but it must not hurt
+	wantBodies(t, "after a late post", f.all(), "1")
+}
+
+// TestAPostWhileItsQueueGoes lets a message come between the look that finds the queue empty and the end of its container.
+func TestAPostWhileItsQueueGoes(t *testing.T) {
+	f := newFixture(t)
+	f.post(messages(1, 600)...)
+	if err := f.DeleteQueue(t.Context(), f.q); err != nil {
+		t.Fatal(err)
+	}
+	f.faulty.Fail(swifttest.DeleteContainer, 1, swifttest.Fault{First: func() { f.post(messages(2, 600)...) }})
+	f.collect()
+	wantBodies(t, "posted while the queue went", f.all(), "1 2")
+	queues, err := f.Queues(t.Context())
+	if err != nil || !slices.Equal(queues, []marconi.QueueRef{f.q}) {
+		t.Errorf("Queues = %v, %v", queues, err)
+	}
+}
+
+func TestWhatFailsToBeRemovedIsTriedAgain(t *testing.T) {
+	f := newFixture(t)
+	f.post(messages(5, 600)...)
+	if err := f.DeleteQueue(t.Context(), f.q); err != nil {
+		t.Fatal(err)
+	}
+	f.faulty.FailAll(swifttest.DeleteMany, swifttest.Refused)
+	if _, err := f.Collect(t.Context()); err == nil {
+		t.Error("Collect answered that all is well")
+	}
+	f.faulty.Reset()
+	f.collect()
+	if left := f.names(); len(left) > 0 {
+		t.Errorf("%q is left", left)
+	}
+}
+
+func TestCloseRemovesWhatWasWaiting(t *testing.T) {
+	f := newFixture(t)
+	f.post(messages(5, 600)...)
+	s := f.on(mustOpen(t, f.faulty, Options{Now: f.clock.Now, ReapEvery: time.Hour}))
+	if err := s.DeleteQueue(t.Context(), f.q); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if left := f.names(); len(left) > 0 {
+		t.Errorf("%q is left", left)
+	}
+}
+
+func TestWhatIsNotOursIsLeftAlone(t *testing.T) {
+	f := newFixture(t)
+	f.post(messages(2, 60)...)
+	at := f.placeOf(f.q)
+	for _, name := range []string{"m/notes.txt", "m/" + placeAt(1) + ".X", "c/a claim", "z"} {
+		if err := f.account.Put(t.Context(), objects.Path{Container: at.stem, Name: name}, []byte("x"), objects.Attributes{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, got := f.claim(60, 5)
+	wantBodies(t, "a claim beside foreign objects", got, "1 2")
+	f.clock.pass(time.Hour)
+	if n := f.collect(); n != 2 {
+		t.Errorf("Collect = %d, want 2", n)
+	}
+	if names := f.names(); !slices.Contains(names, "m/notes.txt") || !slices.Contains(names, "z") {
+		t.Errorf("of foreign objects there are %q", names)
+	}
+}
