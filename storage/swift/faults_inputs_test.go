@@ -121,7 +121,7 @@ func controlsNastyQueues(t *testing.T, s *testservices.Swift) {
 	}
 	ctx, control := t.Context(), opened.Control
 	for _, project := range nasty {
-		for _, name := range []marconi.QueueName{"None", "a.b", "..", marconi.QueueName(strings.Repeat("x", 64))} {
+		for _, name := range []marconi.QueueName{"None", marconi.QueueName(strings.Repeat(".", 64))} {
 			key := marconi.QueueKey{Project: marconi.Project(project), Name: name}
 			if _, created, err := control.CreateQueue(ctx, key, marconi.Metadata(`{"of": "it"}`)); err != nil || !created {
 				t.Errorf("CreateQueue(%.40q) = %v, %v", key, created, err)
@@ -134,7 +134,7 @@ func controlsNastyQueues(t *testing.T, s *testservices.Swift) {
 		for _, q := range page.Items {
 			names = append(names, string(q.Name))
 		}
-		if want := []string{"..", "None", "a.b", strings.Repeat("x", 64)}; err != nil || !slices.Equal(names, want) {
+		if want := []string{strings.Repeat(".", 64), "None"}; err != nil || !slices.Equal(names, want) {
 			t.Errorf("the queues of %.40q are %.200q, %v", project, names, err)
 		}
 	}

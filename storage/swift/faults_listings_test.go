@@ -21,8 +21,8 @@ import (
 	"github.com/marconi-mq/marconi/internal/testservices"
 )
 
-// A late makes of a Swift one whose listings lag: what was stored is not in them yet, and what was deleted still is. So it is
-// when container servers take their updates late.
+// A late makes of a Swift one whose listings lag: a third of what was stored is not in them yet, and what was deleted still is. So
+// it is when container servers take some of their updates late.
 type late struct {
 	by time.Duration
 
@@ -103,11 +103,20 @@ func (l *late) old(container string, listing []byte) (old []lateEntry, err error
 		if err != nil {
 			return nil, err
 		}
-		if time.Since(modified) > l.by {
+		if !comesLate(e.Name) || time.Since(modified) > l.by {
 			old = append(old, lateEntry{container + "/" + e.Name, e.Name, text})
 		}
 	}
 	return old, nil
+}
+
+// comesLate tells which objects are listed late: others behind them are not, or nobody would miss them.
+func comesLate(name string) bool {
+	sum := 0
+	for _, b := range []byte(name) {
+		sum += int(b)
+	}
+	return sum%3 == 0
 }
 
 // listedBy reports whether a request for a listing is about the entry.
@@ -120,8 +129,8 @@ func (e lateEntry) listedBy(r *http.Request) bool {
 	return e.path == r.URL.Path+"/"+e.name && strings.HasPrefix(e.name, query.Get("prefix")) && e.name > first && (last == "" || e.name < last)
 }
 
-// TestListingsThatLag has listings that are seconds late.
-func TestListingsThatLag(t *testing.T) {
+// TestLateListings has listings that are seconds late.
+func TestLateListings(t *testing.T) {
 	s := newTroubled(t, testservices.SwiftOptions{})
 	for _, d := range designs {
 		t.Run(d.name, func(t *testing.T) {

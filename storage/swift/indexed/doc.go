@@ -38,7 +38,7 @@
 // under its name; a post whose outcome in the index nobody knows leaves its segment to expire.
 //
 // A proxy may say 404 of an object that is there, while replicas are down. So a 404 never removes a message: all replicas are
-// asked; then a get is Unavailable, a listing leaves the message out, and a claim or pop keeps it held and unseen until the claim
+// asked, also before it is believed of a segment that is to be extended; then a get is Unavailable, a listing leaves the message out, and a claim or pop keeps it held and unseen until the claim
 // ends (of a pop: a minute). Meter swift_bodies_not_found_total counts those.
 //
 // When Swift gives no answer, a claim is given back, and the call is Unavailable. Such an attempt counts in the messages'

@@ -121,10 +121,3 @@ func (t *tally) gone(q marconi.QueueRef, id marconi.MessageID) (at objects.Path,
 	t.segments.remove(s.at)
 	return s.at, true
 }
-
-// forget says nothing more of a segment.
-func (t *tally) forget(at objects.Path) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.segments.remove(at)
-}
