@@ -27,7 +27,7 @@ func (s *Store) Delete(ctx context.Context, q marconi.QueueRef, id marconi.Messa
 
 func (s *Store) delete(ctx context.Context, q marconi.QueueRef, name string, claim marconi.ClaimID) error {
 	v := s.viewOf(q)
-	if isClaimID(claim) {
+	if isPlain(string(claim)) { // or the lease of dead letters
 		held, err := v.heldBy(ctx, claim)
 		if err != nil {
 			return err
@@ -95,7 +95,7 @@ func (s *Store) refuse(ctx context.Context, v *view, r *record, claim marconi.Cl
 		return nil
 	case !isHeld:
 		return marconi.ErrNotClaimed
-	case holder.id == claim && isClaimID(claim):
+	case holder.id == claim:
 		return nil // its claim is being made
 	}
 	_, err := s.claimed(ctx, v, claim)
