@@ -25,6 +25,9 @@ type redisRun struct {
 	door    *redisDoor
 }
 
+// redisPatience is how long a workload may take to get somewhere.
+const redisPatience = 3 * time.Minute
+
 // newRedisRun starts a server over the store at uri, with more arguments, and sets the workload to work.
 func newRedisRun(t testing.TB, run, uri string, args ...string) *redisRun {
 	t.Helper()
@@ -55,9 +58,9 @@ func (r *redisRun) goOn(least time.Duration) {
 	const somewhere = 100 // messages shown
 	before := r.l.Progress().Delivered
 	time.Sleep(least)
-	for end := time.Now().Add(time.Minute); r.l.Progress().Delivered < before+somewhere; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(redisPatience); r.l.Progress().Delivered < before+somewhere; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
-			r.t.Fatalf("in a minute the server has not shown %d messages, and says\n%s", somewhere, r.process.said)
+			r.t.Fatalf("in %v the server has not shown %d messages, and says\n%s", redisPatience, somewhere, r.process.said)
 		}
 	}
 }
@@ -77,8 +80,8 @@ func (r *redisRun) sound() {
 	r.t.Helper()
 	began := time.Now()
 	for r.door.goodSince(began) < 50 {
-		if time.Since(began) > time.Minute {
-			r.t.Fatalf("a minute after the trouble posts still fail, and the server says\n%s", r.process.said)
+		if time.Since(began) > redisPatience {
+			r.t.Fatalf("%v after the trouble posts still fail, and the server says\n%s", redisPatience, r.process.said)
 		}
 		time.Sleep(time.Millisecond)
 	}

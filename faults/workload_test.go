@@ -91,7 +91,7 @@ func newWorkload(t testing.TB, run string) *workload {
 	w := &workload{
 		random:    &workloadRandom{r: rand.New(rand.NewPCG(seed, 0))},
 		clock:     ledger.NewClock(nil),
-		l:         ledger.New(ledger.Options{Run: run, History: true, Grain: workloadGrain}),
+		l:         ledger.New(ledger.Options{Run: run, History: true, Grain: workloadGrain, Offenders: 10_000}),
 		keptShown: make([]atomic.Int64, 2),
 	}
 	w.server.changed = make(chan struct{})
