@@ -56,6 +56,9 @@ type Harness struct {
 
 	// Weak are the promises that the driver does not make. Its Capabilities must say the same.
 	Weak Weakness
+
+	// LeftOut are cases that are not tried here, by their names, each with the reason. There is no case of another name.
+	LeftOut map[string]string
 }
 
 // A Line is what lies between a driver and its server, a proxy say, as a test disturbs it. A connection that is made
@@ -85,7 +88,7 @@ func (w Weakness) Has(want Weakness) bool { return w&want == want }
 
 // Data tries all that a [marconi.DataStore] promises.
 func Data(t *testing.T, h Harness) {
-	runGroups(t, open(t, h), []group{
+	groups := []group{
 		{"messages", messageCases()},
 		{"listing", listingCases()},
 		{"delete", deleteCases()},
@@ -97,15 +100,20 @@ func Data(t *testing.T, h Harness) {
 		{"dead letters", deadLetterCases()},
 		{"lifecycle", lifecycleCases()},
 		{"laws", slices.Concat(seqLawCases(), postingLawCases(), claimLawCases(), queueLawCases(), crashLawCases())},
-	})
-	runGroups(t, openRunning(t, h), []group{{"watch", watchCases()}})
+	}
+	running := []group{{"watch", watchCases()}}
+	wantCases(t, h, slices.Concat(groups, running))
+	runGroups(t, open(t, h), groups)
+	runGroups(t, openRunning(t, h), running)
 }
 
 // Control tries all that a [marconi.ControlStore] promises.
 func Control(t *testing.T, h Harness) {
-	runGroups(t, open(t, h), []group{
+	groups := []group{
 		{"queues", queueCases()},
 		{"queue lists", queueListCases()},
 		{"laws", slices.Concat(controlLawCases(), controlCrashCases())},
-	})
+	}
+	wantCases(t, h, groups)
+	runGroups(t, open(t, h), groups)
 }

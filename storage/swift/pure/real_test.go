@@ -5,6 +5,7 @@ package pure
 import (
 	"errors"
 	"flag"
+	"os"
 	"testing"
 	"time"
 
@@ -24,9 +25,28 @@ func fewChecks(t *testing.T, n string) {
 	t.Cleanup(func() { _ = f.Value.Set(old) })
 }
 
+// TestDataOnSwift runs the suite. Cases that take thousands of requests are for a long run, which takes ten minutes.
 func TestDataOnSwift(t *testing.T) {
 	fewChecks(t, "3")
-	storagetest.Data(t, realHarness(t))
+	h := realHarness(t)
+	if os.Getenv("MARCONI_TEST_SOAK") != "1" {
+		fewChecks(t, "1")
+		h.LeftOut = map[string]string{}
+		for _, name := range []string{
+			"a post may hold very many messages",
+			"L5 what is filtered out does not end a listing",
+			"Q1 projects are apart, whatever their names",
+			"C6 an update beside deletes brings nothing back (Par)",
+			"Q4 purged is purged, beside posts (Par)",
+			"Q4 deleted is deleted, beside posts (Par)",
+			"P2 no ID is given twice",
+			"G1 collecting changes no answer",
+			"W1 no wake-up is missed (Par)",
+		} {
+			h.LeftOut[name] = "it takes thousands of requests to Swift: set MARCONI_TEST_SOAK=1"
+		}
+	}
+	storagetest.Data(t, h)
 }
 
 // TestTwoProcessesOnSwift counts what two processes of several workers hand out twice on a real Swift. On one server of each kind,
