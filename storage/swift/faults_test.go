@@ -130,6 +130,16 @@ var troubles = []kindOfTrouble{
 	{"no answer, and done", faultproxy.Trouble{Mute: true}, 7},
 }
 
+// someTroubles are all, or in short those that others don't stand for.
+func someTroubles() []kindOfTrouble {
+	if soaking {
+		return troubles
+	}
+	return slices.DeleteFunc(slices.Clone(troubles), func(k kindOfTrouble) bool {
+		return k.Lost || k.Refuse == http.StatusInsufficientStorage
+	})
+}
+
 // damage changes a byte of an answer.
 func damage(r *http.Response) error {
 	text, err := io.ReadAll(r.Body)
@@ -240,7 +250,7 @@ func TestTroubleWithSwift(t *testing.T) {
 // One request that goes wrong, in whatever way, costs a client nothing: the messages are there, each once. Without an index a
 // bulk upload is not repeated, as some of its messages may have been consumed meanwhile: then the post is Unavailable.
 func postsBearTrouble(t *testing.T, s *troubled, d design) {
-	for _, trouble := range troubles {
+	for _, trouble := range someTroubles() {
 		stores := d.open(t, s, &clock{}, trouble.patience())
 		for _, n := range []int{1, 3} {
 			t.Run(fmt.Sprintf("%s, %d messages", trouble.name, n), func(t *testing.T) {
@@ -266,7 +276,7 @@ func postsBearTrouble(t *testing.T, s *troubled, d design) {
 
 // A post that can't succeed says so as one that is unavailable, and leaves all of itself or nothing; without an index, some of it.
 func postsThatFail(t *testing.T, s *troubled, d design) {
-	for _, trouble := range troubles {
+	for _, trouble := range someTroubles() {
 		if trouble.Change != nil {
 			continue // that is about reading
 		}
@@ -316,7 +326,7 @@ var reads = map[string]func(ctx context.Context, d marconi.DataStore, q marconi.
 
 // With an index what is there is known, and asked for again.
 func readingBearsTrouble(t *testing.T, s *troubled) {
-	for _, trouble := range troubles {
+	for _, trouble := range someTroubles() {
 		if trouble.Answer == http.StatusAccepted || trouble.Refuse == http.StatusAccepted || !soaking && trouble.Answer != 0 {
 			continue // that is about PUT
 		}
@@ -342,7 +352,7 @@ func readingBearsTrouble(t *testing.T, s *troubled) {
 // What can't be read is not shown, and is not gone: once Swift is well, and claims that were made meanwhile are over, it is there.
 func readingThatFails(t *testing.T, s *troubled, d design) {
 	c := &clock{}
-	for _, trouble := range troubles {
+	for _, trouble := range someTroubles() {
 		if trouble.Answer == http.StatusAccepted || trouble.Refuse == http.StatusAccepted {
 			continue
 		}
@@ -414,7 +424,7 @@ type mill struct {
 // nothingIsLost lets requests of all kinds go wrong now and then. Without an index calls make dozens of them, so that it has to be
 // less often.
 func nothingIsLost(t *testing.T, s *troubled, d design) {
-	for i, trouble := range troubles {
+	for i, trouble := range someTroubles() {
 		every := trouble.every
 		if d.name == "alone" {
 			if every *= 8; !soaking && i%2 == 0 {
