@@ -135,6 +135,7 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		abort() // as if the server itself had
 	}
+	defer answer.Body.Close()
 	switch {
 	case trouble.Mute:
 		<-r.Context().Done()

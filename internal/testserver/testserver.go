@@ -27,7 +27,7 @@ func Serve(t testing.TB, o server.Options) (address string) {
 		cancel()
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		cancel()
 		t.Fatal(errors.Join(err, s.Close()))

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 	"text/template"
@@ -206,7 +207,7 @@ func (k *Keystone) python() ([]string, error) {
 // would lock the others out for seconds.
 func (k *Keystone) layDatabase(python []string) error {
 	const program = `import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute("PRAGMA journal_mode = WAL")`
-	args := append(python[1:len(python):len(python)], "-c", program, filepath.Join(k.dir, "keystone.db"))
+	args := slices.Concat(python[1:], []string{"-c", program, filepath.Join(k.dir, "keystone.db")})
 	if said, err := exec.Command(python[0], args...).CombinedOutput(); err != nil {
 		return fmt.Errorf("lay the database: %w: %s", err, said)
 	}

@@ -33,7 +33,7 @@ type layout struct {
 
 func (l layout) check() error {
 	bad := func(r rune) bool {
-		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-_.", r))
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-_.", r)
 	}
 	switch {
 	case strings.ContainsFunc(l.prefix, bad) || len(l.prefix) > 200:

@@ -59,7 +59,7 @@ func TestNamesStandInTheOrderOfTime(t *testing.T) {
 	moment := time.Date(2031, 3, 4, 5, 6, 7, 891_000, time.UTC)
 	for _, later := range []time.Duration{time.Microsecond, time.Second, 365 * 24 * time.Hour, 80 * 365 * 24 * time.Hour} {
 		before, after := h.fresh(moment).Name, h.fresh(moment.Add(later)).Name
-		if end := h.before(moment.Add(later)); !(before < end && end < after) {
+		if end := h.before(moment.Add(later)); before >= end || end >= after {
 			t.Errorf("%s, %s and, of %v later, %s do not stand in order", before, end, later, after)
 		}
 	}

@@ -60,15 +60,15 @@ func TestBulkTruthIsInTheBody(t *testing.T) {
 		`{"Response Status": "500 Internal Error", "Number Deleted": 0, "Number Files Created": 0, "Errors": []}`,
 	} {
 		f.setAnswer(bulkJSON("%s", body))
-		if err := a.DeleteMany(t.Context(), paths(2)); known(err) != errUnknown {
+		if err := a.DeleteMany(t.Context(), paths(2)); !isUnknown(err) {
 			t.Errorf("DeleteMany after %s = %v, want an error that says nothing known", body, err)
 		}
-		if err := a.PutMany(t.Context(), "c", files(2)); known(err) != errUnknown {
+		if err := a.PutMany(t.Context(), "c", files(2)); !isUnknown(err) {
 			t.Errorf("PutMany after %s = %v, want an error that says nothing known", body, err)
 		}
 	}
 	f.setAnswer(bulkJSON(`{"Response Status": "201 Created", "Number Files Created": 1, "Errors": []}`))
-	if err := a.PutMany(t.Context(), "c", files(2)); known(err) != errUnknown {
+	if err := a.PutMany(t.Context(), "c", files(2)); !isUnknown(err) {
 		t.Errorf("PutMany of two files of which one was created = %v, want an error", err)
 	}
 	if n := len(f.requests()); n != 11 {
@@ -187,7 +187,7 @@ func TestManyStopsAtTheFirstError(t *testing.T) {
 	o.Parallel = true
 	a := f.openWith(o)
 	f.setAnswer(status(http.StatusServiceUnavailable))
-	if err := a.DeleteMany(t.Context(), paths(1000)); known(err) != errUnknown {
+	if err := a.DeleteMany(t.Context(), paths(1000)); !isUnknown(err) {
 		t.Errorf("DeleteMany = %v, want an error that says nothing known", err)
 	}
 	if n := len(f.requests()); n > 16 {

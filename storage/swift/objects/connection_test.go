@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -85,7 +86,7 @@ func TestConnectionClosedByTheServer(t *testing.T) {
 			bulkOrCreated(w, r)
 		})
 		err := call(a)
-		if refused := name == "anew"; refused != (err != nil) || known(err) != nil && known(err) != errUnknown {
+		if refused := name == "anew"; refused != (err != nil) || !errors.Is(known(err), nil) && !errors.Is(known(err), errUnknown) {
 			t.Errorf("%s = %v, want an error: %v", name, err, refused)
 		}
 	}
@@ -118,7 +119,7 @@ func TestHeadersOfRequests(t *testing.T) {
 		if r.ContentLength != int64(len(r.body)) || len(r.TransferEncoding) > 0 {
 			t.Errorf("%s %s: length %d, %v for %d bytes", r.Method, r.URL, r.ContentLength, r.TransferEncoding, len(r.body))
 		}
-		if (r.Method == "PUT" || r.Method == "POST") && r.Header.Get("Content-Length") == "" && r.ContentLength < 0 {
+		if (r.Method == http.MethodPut || r.Method == http.MethodPost) && r.Header.Get("Content-Length") == "" && r.ContentLength < 0 {
 			t.Errorf("%s %s has no Content-Length", r.Method, r.URL)
 		}
 		for _, name := range []string{"Expect", "Idempotency-Key", "Accept-Encoding"} {
@@ -139,7 +140,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 	a := f.open()
 	for _, code := range []int{301, 302, 307, 308} {
 		f.setAnswer(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL+"/v1/AUTH_test/c/o", code) })
-		if _, err := a.Get(t.Context(), at, false); known(err) != errUnknown {
+		if _, err := a.Get(t.Context(), at, false); !errors.Is(known(err), errUnknown) {
 			t.Errorf("Get after a %d = %v, want an error", code, err)
 		}
 	}

@@ -75,7 +75,7 @@ func TestLoginRefused(t *testing.T) {
 		{"v3 without an object store", v3, keystone(text(201, "application/json", `{"token": {}}`)), []string{"no token"}},
 		{"v3 with a token and no object store", v3, keystone(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("X-Subject-Token", "t")
-			w.WriteHeader(201)
+			w.WriteHeader(http.StatusCreated)
 			_, _ = io.WriteString(w, `{"token": {"catalog": []}}`)
 		}), []string{"catalogue", `region ("here")`, `interface ("public")`}},
 		{"credential", credential, keystone(status(401)), []string{`application credential "cred"`, "its secret"}},

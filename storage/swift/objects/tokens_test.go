@@ -2,6 +2,7 @@ package objects_test
 
 import (
 	"bytes"
+	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -76,7 +77,7 @@ func TestTokenRefusedTwice(t *testing.T) {
 	f := startFake(t)
 	a := f.open()
 	f.setAnswer(status(http.StatusUnauthorized))
-	if _, err := a.Get(t.Context(), at, false); known(err) != errUnknown {
+	if _, err := a.Get(t.Context(), at, false); !errors.Is(known(err), errUnknown) {
 		t.Errorf("Get = %v, want an error that says nothing known", err)
 	}
 	if n := len(f.requests()); n != 2 {
@@ -214,7 +215,7 @@ func TestTokenNotRenewed(t *testing.T) {
 		t.Errorf("%d log-ins, want 2", n)
 	}
 	clock.turn(10 * time.Minute)
-	if _, err := a.Head(t.Context(), at, false); known(err) != errUnknown || !strings.Contains(err.Error(), "503") {
+	if _, err := a.Head(t.Context(), at, false); !errors.Is(known(err), errUnknown) || !strings.Contains(err.Error(), "503") {
 		t.Errorf("Head after the token's end = %v, want an error with the 503 in it", err)
 	}
 	f.set(func() { f.auth = f.login })
@@ -273,7 +274,7 @@ func TestCloseEndsALoginUnderWay(t *testing.T) {
 	if took := time.Since(begin); took > 5*time.Second {
 		t.Errorf("Close took %v", took)
 	}
-	if _, err := a.Head(t.Context(), at, false); known(err) != errUnknown {
+	if _, err := a.Head(t.Context(), at, false); !errors.Is(known(err), errUnknown) {
 		t.Errorf("Head of a closed account = %v, want an error", err)
 	}
 }

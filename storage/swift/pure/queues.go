@@ -104,11 +104,10 @@ func (s *Store) visit(ctx context.Context, stem string, do func(marconi.QueueRef
 	if err != nil {
 		return fmt.Errorf("read the name of a queue: %w", err)
 	}
-	q, err := parseCard(o.Body)
-	if err != nil || s.placeOf(q).stem != stem {
-		return nil
+	if q, err := parseCard(o.Body); err == nil && s.placeOf(q).stem == stem {
+		return do(q)
 	}
-	return do(q)
+	return nil
 }
 
 // Queues implements [marconi.DataStore].
