@@ -92,9 +92,10 @@ func (s *Store) uploadMany(ctx context.Context, q marconi.QueueRef, uploads []ob
 	return nil
 }
 
-// putMany stores objects in a container, which a bulk upload makes if it has to.
+// putMany stores objects in a container, which a bulk upload makes if it has to. Under the same names they may be stored again, if
+// nobody knows whether they were.
 func (s *Store) putMany(ctx context.Context, container string, uploads []objects.Upload) error {
-	err := s.c.PutMany(ctx, container, uploads)
+	err := repeated(ctx, func() error { return s.c.PutMany(ctx, container, uploads) })
 	if !errors.Is(err, objects.ErrContainer) {
 		return err
 	}

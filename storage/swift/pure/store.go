@@ -87,7 +87,7 @@ var _ marconi.DataStore = (*Store)(nil)
 // stores that if it is the first to open the namespace.
 func New(ctx context.Context, c objects.Client, o Options) (*Store, error) {
 	o = o.withDefaults()
-	s := &Store{c: c, o: o, names: newNameClock(o.Now), reaper: newReaper()}
+	s := &Store{c: patient{c}, o: o, names: newNameClock(o.Now), reaper: newReaper()}
 	if err := s.checkShards(ctx); err != nil {
 		return nil, fmt.Errorf("open queues in Swift: %w", err)
 	}

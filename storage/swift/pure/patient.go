@@ -1,0 +1,48 @@
+package pure
+
+import (
+	"context"
+
+	"github.com/marconi-mq/marconi/storage/swift/objects"
+)
+
+// A patient client reads again what Swift has failed to answer: a listing or an object is the same the second time, and a call that
+// makes ten requests is not to fail for one of them.
+type patient struct{ objects.Client }
+
+// Get implements [objects.Client].
+func (p patient) Get(ctx context.Context, at objects.Path, newest bool) (o objects.Object, err error) {
+	err = repeated(ctx, func() error {
+		o, err = p.Client.Get(ctx, at, newest)
+		return err
+	})
+	return o, err
+}
+
+// Head implements [objects.Client].
+func (p patient) Head(ctx context.Context, at objects.Path, newest bool) (o objects.Object, err error) {
+	err = repeated(ctx, func() error {
+		o, err = p.Client.Head(ctx, at, newest)
+		return err
+	})
+	return o, err
+}
+
+// List implements [objects.Client].
+func (p patient) List(ctx context.Context, container string, l objects.Listing) (entries []objects.Entry, err error) {
+	err = repeated(ctx, func() error {
+		entries, err = p.Client.List(ctx, container, l)
+		return err
+	})
+	return entries, err
+}
+
+// repeated does what may be done again until it is known how it went.
+func repeated(ctx context.Context, do func() error) error {
+	for n := 1; ; n++ {
+		err := do()
+		if err == nil || isMissing(err) || n == tries || pause(ctx, retryAfter<<n) != nil {
+			return err
+		}
+	}
+}
