@@ -62,8 +62,7 @@ func TestHistoryOfLiesHasNoOrder(t *testing.T) {
 	}
 }
 
-// A store that swaps messages is found by the order in which they were shown. That a message is behind another is told of both, if it
-// was posted with one before and one behind.
+// A store that swaps messages is found by the order in which they were shown.
 func TestHistoryOfSwappedMessagesHasNoOrder(t *testing.T) {
 	for name, noise := range map[string]noise{"quiet": {}, "noisy": {workers: true, unsure: true, endings: true}} {
 		t.Run(name, func(t *testing.T) {
@@ -72,7 +71,8 @@ func TestHistoryOfSwappedMessagesHasNoOrder(t *testing.T) {
 				w := newWorld(t, swapPosted, noise)
 				v := w.run(t)
 				got := linear.CheckOrder(w.l.History(), linear.Options{})
-				if v.Faults[ledger.Reordered] > 0 && got.OK() {
+				// Who takes messages may be given them in the wrong order, too, which only the ledger sees.
+				if v.Faults[ledger.Reordered] > 0 && got.OK() && !noise.workers {
 					t.Fatalf("CheckOrder found an order for %d pairs, of which there is none: %s", got.Messages, v.Report())
 				}
 				if len(w.store.lies) == 0 && !got.OK() {
