@@ -38,7 +38,7 @@ const defaultTimeout = time.Second
 
 // A Result tells of which messages there is no order.
 type Result struct {
-	Messages  int        // how many were checked
+	Messages  int        // how many were checked; of CheckOrder, pairs of them
 	Broken    []Offender // those without an order
 	Undecided []Offender // those for which the search took too long: too much of what happened to them is unsure
 }
@@ -58,16 +58,22 @@ func CheckClaims(history []ledger.Operation, o Options) Result {
 	o.Timeout = cmp.Or(o.Timeout, defaultTimeout)
 	model := claimModel(o.Grain)
 	parts := byMessage(allOrNone(history))
-	result := Result{Messages: len(parts)}
+	result := Result{}
 	for _, part := range parts {
-		switch porcupine.CheckOperationsTimeout(model, calls(part.Operations), o.Timeout) {
-		case porcupine.Illegal:
-			result.Broken = append(result.Broken, part)
-		case porcupine.Unknown:
-			result.Undecided = append(result.Undecided, part)
-		}
+		result.judge(model, part, calls(part.Operations), o.Timeout)
 	}
 	return result
+}
+
+// judge enters whether there is an order for a part of the history.
+func (r *Result) judge(model porcupine.Model, part Offender, calls []porcupine.Operation, timeout time.Duration) {
+	r.Messages++
+	switch porcupine.CheckOperationsTimeout(model, calls, timeout) {
+	case porcupine.Illegal:
+		r.Broken = append(r.Broken, part)
+	case porcupine.Unknown:
+		r.Undecided = append(r.Undecided, part)
+	}
 }
 
 // allOrNone has each post be over when the first of its messages was shown: the others have appeared with it, also if nobody

@@ -25,13 +25,7 @@ func CheckOrder(history []ledger.Operation, o Options) Result {
 		if len(part.Operations) < 3 { // nobody has read it
 			continue
 		}
-		result.Messages++
-		switch porcupine.CheckOperationsTimeout(model, pair.calls(part.Operations), o.Timeout) {
-		case porcupine.Illegal:
-			result.Broken = append(result.Broken, part)
-		case porcupine.Unknown:
-			result.Undecided = append(result.Undecided, part)
-		}
+		result.judge(model, part, pair.calls(part.Operations), o.Timeout)
 	}
 	return result
 }
