@@ -101,6 +101,7 @@ func (b *Broker) look(ctx context.Context, key marconi.QueueKey, w *waiting, do 
 	defer bound.End()
 	if w != nil {
 		w.knows.CompareAndSwap(unasked, noQueue) // before he asks: what happens from here on concerns him
+		ctx.Done()                               // made below, its timer would be what doubles the stack that he waits with
 	}
 	q, err := b.queues.get(ctx, key)
 	if errors.Is(err, marconi.ErrNoQueue) {
