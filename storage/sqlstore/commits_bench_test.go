@@ -105,7 +105,9 @@ func (l lane) turn(b *testing.B) float64 {
 
 // bareTransaction runs the statements of a post on a connection of its own.
 func bareTransaction(b *testing.B) func(int) error {
-	f, err := openSQLiteFile(b.Context(), sqlitePlace{path: filepath.Join(b.TempDir(), "bare.db"), options: defaultSQLiteOptions()})
+	options := defaultSQLiteOptions()
+	options.groupCommit = false // SQLite is to sync each commit itself
+	f, err := openSQLiteFile(b.Context(), sqlitePlace{path: filepath.Join(b.TempDir(), "bare.db"), options: options})
 	if err != nil {
 		b.Fatal(err)
 	}

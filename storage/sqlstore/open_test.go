@@ -221,13 +221,13 @@ func writerOf(s storage.Opened) *writer { return s.Data.(*dataStore).engine.(*sq
 func TestANewFileIsMarkedAndSafe(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "marconi.db")
 	s := mustOpen(t, uriOf(path), storage.Options{})
-	for name, want := range map[string]int64{"auto_vacuum": 2, "synchronous": 2, "application_id": applicationID, "foreign_keys": 1} {
+	for name, want := range map[string]int64{"auto_vacuum": 2, "synchronous": 1, "application_id": applicationID, "foreign_keys": 1} {
 		if got := pragma(t, s, name); got != want {
 			t.Errorf("%s = %d, want %d", name, got, want)
 		}
 	}
-	if !s.Data.Capabilities().Has(marconi.Durable) {
-		t.Error("the store does not say that it is durable")
+	if !s.Data.Capabilities().Has(marconi.Durable) || writerOf(s).syncs == nil {
+		t.Error("the store does not say that it is durable, or nobody syncs its log")
 	}
 	mustClose(t, s)
 	if mark := binary.BigEndian.Uint32(mustRead(t, path)[68:]); mark != applicationID {
@@ -236,6 +236,12 @@ func TestANewFileIsMarkedAndSafe(t *testing.T) {
 	if _, err := os.Stat(path + "-wal"); err == nil {
 		t.Error("a closed store leaves its log behind")
 	}
+
+	s = mustOpen(t, uriOf(path+"?group_commit=off"), storage.Options{})
+	if got := pragma(t, s, "synchronous"); got != 2 {
+		t.Errorf("with group_commit=off, synchronous = %d, want 2: SQLite syncs by itself", got)
+	}
+	mustClose(t, s)
 
 	s = mustOpen(t, uriOf(path+"?synchronous=normal"), storage.Options{})
 	defer mustClose(t, s)

@@ -148,7 +148,7 @@ func (f *sqliteFile) configure(ctx context.Context, isNew bool) error {
 		return err
 	}
 	return f.pragmas(ctx,
-		"synchronous = "+f.options.synchronous,
+		"synchronous = "+f.synchronous(),
 		"foreign_keys = ON",
 		"cell_size_check = ON",
 		"temp_store = MEMORY", // what a statement needs to go back
@@ -157,6 +157,17 @@ func (f *sqliteFile) configure(ctx context.Context, isNew bool) error {
 		"wal_autocheckpoint = 0",        // sqliteLog sees to that
 		"journal_size_limit = 67108864", // what the log keeps of a time in which somebody read for long
 	)
+}
+
+// synced reports whether commits are made safe by [syncs].
+func (f *sqliteFile) synced() bool { return f.durable() && f.options.groupCommit }
+
+// synchronous is what SQLite itself is to sync.
+func (f *sqliteFile) synchronous() string {
+	if f.synced() {
+		return "NORMAL"
+	}
+	return f.options.synchronous
 }
 
 // found writes into a new file what it will have for good, which has to be done before the first table is made.
@@ -238,7 +249,7 @@ func newSQLiteEngine(f *sqliteFile, data *dataStore, o storage.Options) *sqliteE
 		conn: f.conn, stmts: stmts, sql: texts,
 		headers: newHeaders(), numbers: &numbers{}, inserts: &inserts{stmts: stmts, sql: texts}, room: &room{size: f.options.maxBytes},
 		now: o.Now, meter: o.Meter, maxBatch: maxBatch, publish: data.publish, turn: func() func() { return func() {} }, after: func() {},
-		ops: make(chan *op, maxBatch), ended: make(chan struct{}), disk: &fullness{path: f.path, log: o.Logger},
+		ops: make(chan *op, maxBatch), commits: make(chan *commit), ended: make(chan struct{}), disk: &fullness{path: f.path, log: o.Logger},
 	}
 	if f.path != "" {
 		e.log = newSQLiteLog(f)
@@ -247,6 +258,9 @@ func newSQLiteEngine(f *sqliteFile, data *dataStore, o storage.Options) *sqliteE
 			free, err := freeBytes(f.path)
 			return free + size(f.path+"-wal"), err
 		}
+	}
+	if f.synced() {
+		e.writer.syncs = &syncs{path: f.path + "-wal", home: e.log.bringHome}
 	}
 	if !f.options.groupCommit {
 		e.writer.maxBatch = 1
@@ -285,6 +299,7 @@ func (e *sqliteEngine) begin() (control string, err error) {
 // run starts the goroutines, which [sqliteEngine.close] ends.
 func (e *sqliteEngine) run() {
 	go e.writer.run()
+	go e.writer.answer()
 	if e.log != nil {
 		go e.log.run()
 	}
@@ -297,7 +312,10 @@ func (e *sqliteEngine) read(ctx context.Context, query string, row func(*sql.Row
 		e.turn.RLock()
 		defer e.turn.RUnlock()
 	}
-	return e.reads.query(ctx, query, row, args...)
+	if err := e.reads.query(ctx, query, row, args...); err != nil {
+		return err
+	}
+	return e.writer.syncs.wait(ctx)
 }
 
 func (e *sqliteEngine) trim(ctx context.Context) error {
@@ -309,6 +327,7 @@ func (e *sqliteEngine) trim(ctx context.Context) error {
 
 func (e *sqliteEngine) close() error {
 	e.writer.close()
+	e.writer.syncs.close()
 	if e.log != nil {
 		e.log.close()
 	}

@@ -41,27 +41,28 @@ func (l *sqliteLog) run() {
 	defer close(l.ended)
 	for range l.due {
 		// What does not work now the writer tries, and the collector, which has the log for errors.
-		if l.bringHome() == nil {
+		if _, err := l.bringHome(context.Background()); err == nil {
 			l.nearly.Store(true)
 		}
 	}
 }
 
-func (l *sqliteLog) bringHome() error {
+// bringHome brings home what readers let it, and reports whether that was all.
+func (l *sqliteLog) bringHome(ctx context.Context) (whole bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	ctx := context.Background()
 	conn, err := l.file.db.Conn(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer conn.Close()
-	for _, p := range []string{"busy_timeout = 0", "wal_checkpoint(PASSIVE)"} {
-		if _, err := conn.ExecContext(ctx, "PRAGMA "+p); err != nil {
-			return err
-		}
+	if _, err := conn.ExecContext(ctx, "PRAGMA busy_timeout = 0"); err != nil {
+		return false, err
 	}
-	return nil
+	var busy bool
+	var pages, home int
+	err = conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &pages, &home)
+	return err == nil && !busy && home == pages, err
 }
 
 // committed is called by the writer after each commit.

@@ -21,6 +21,9 @@ const (
 	maxBatchTime  = 20 * time.Millisecond // after which no operation more is begun
 )
 
+// manyCallers is from how many on two crowds do more than one. With fewer, what counts is how many share a sync.
+const manyCallers = 16
+
 // messageWeight is for how many bytes a message counts beside its body: a thousand small ones take as much time as a megabyte.
 // An operation above heavyBytes has a transaction of its own, so that small ones before it don't wait for it.
 const (
@@ -31,12 +34,12 @@ const (
 // begin takes the write lock at once: a transaction that reads first could be refused it later.
 const begin = "BEGIN IMMEDIATE"
 
-// A writer runs all writes of one database on one connection, one goroutine: it takes all that wait into one
-// transaction, commits, and answers. While a commit waits for the disk, the next batch gathers: the busier the
-// database, the more writes share a sync, without anybody waiting for a timer. What comes while a batch is being run joins it, unless
-// it is of one, who is not to wait: 64 callers are nearly all in the same commit.
+// A writer runs all writes of one database on one connection, one goroutine: it takes all that wait into one transaction and commits.
+// The callers are answered by another goroutine, when the disk has it (see [syncs]): meanwhile the writer has the next batch, and all that
+// is committed while the disk syncs shares the next sync. The busier the database, the more writes share one, without anybody waiting for
+// a timer. What comes while a batch is being run joins it, unless it is of one, who is not to wait.
 //
-// A post that is alone is written by its own goroutine: on a machine that has nothing else to do, to wake another and
+// A post that is alone is written and synced by its own goroutine: on a machine that has nothing else to do, to wake another and
 // to be woken again takes a third of the time of a commit. What that costs: it can't give up when its time is over, but
 // only when the disk has answered. Other writes stay with the writer, since they would leave large stacks behind with
 // those who then wait for messages.
@@ -57,11 +60,13 @@ type writer struct {
 	maxBatch int
 	publish  func([]*news)
 	turn     func() (end func()) // keeps readers out meanwhile, where the database can't
-	after    func()              // called after each commit, when it has been answered
+	after    func()              // called after each commit
 	disk     *fullness
+	syncs    *syncs // nil: a commit is as safe as it gets
 
-	ops   chan *op
-	ended chan struct{} // closed when the goroutine has ended
+	ops     chan *op
+	commits chan *commit  // to be answered; without a buffer, so that who comes while the disk is busy gathers
+	ended   chan struct{} // closed when the goroutines have ended
 
 	callers atomic.Int64 // of write
 	few     atomic.Bool  // the last batch of the goroutine was of one
@@ -118,9 +123,11 @@ func (w *writer) alone(o *op) (done bool) {
 			w.abandon()
 		}
 	}()
-	done = len(w.commit([]*op{o})) == 0
+	left, c := w.commit([]*op{o})
 	whole = true
-	return done
+	w.settle(c)
+	w.after()
+	return len(left) == 0
 }
 
 // leave is for a caller that can't wait any longer.
@@ -145,7 +152,7 @@ func (w *writer) close() {
 
 // run is the writer's goroutine.
 func (w *writer) run() {
-	defer close(w.ended)
+	defer close(w.commits)
 	var left []*op
 	for {
 		batch := w.gather(left)
@@ -160,7 +167,27 @@ func (w *writer) commitLocked(batch []*op) (left []*op) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.few.Store(len(batch) == 1)
-	return w.commit(batch)
+	left, c := w.commit(batch)
+	w.commits <- c
+	w.after()
+	return left
+}
+
+// answer is the goroutine that answers.
+func (w *writer) answer() {
+	defer close(w.ended)
+	for c := range w.commits {
+		w.settle(c)
+	}
+}
+
+// most is how many operations a batch may have. Half of all callers, where they are many: so there are two crowds, one of which waits for the
+// disk while the batch of the other is run. Left alone they come together in one, and the writer has nothing to do while the disk has.
+func (w *writer) most() int {
+	if n := int(w.callers.Load()); w.syncs != nil && n >= manyCallers {
+		return min(w.maxBatch, (n+1)/2)
+	}
+	return w.maxBatch
 }
 
 // gather waits for something to do and takes all there is, up to the bounds of a batch. Nothing: the writer was closed.
@@ -176,7 +203,7 @@ func (w *writer) gather(batch []*op) []*op {
 	for _, o := range batch {
 		bytes += o.bytes
 	}
-	for len(batch) < w.maxBatch && bytes < maxBatchBytes {
+	for most := w.most(); len(batch) < most && bytes < maxBatchBytes; {
 		select {
 		case o, open := <-w.ops:
 			if !open {
@@ -191,33 +218,64 @@ func (w *writer) gather(batch []*op) []*op {
 	return batch
 }
 
-// commit runs a batch in one transaction and answers. It returns what is for the next one. The lock is held.
-func (w *writer) commit(batch []*op) (left []*op) {
+// A commit is a batch that was run, and what its callers are to be told when the disk has it.
+type commit struct {
+	number uint64    // see [syncs]
+	began  time.Time // to be made
+	run    int       // operations that are in it
+	ends   []ending
+}
+
+// An ending is how an operation has ended, or a part of one that goes on.
+type ending struct {
+	news []*news
+	err  error
+	done chan<- error // nil: it goes on
+}
+
+// commit runs a batch in one transaction. It returns what is for the next one, too. The lock is held.
+func (w *writer) commit(batch []*op) (left []*op, c *commit) {
 	defer w.turn()()
 	start := time.Now()
 	w.room.begin()
 	if err := w.exec(begin); err != nil {
-		return w.answer(batch, fmt.Errorf("begin a transaction: %w", err))
+		return nil, w.refused(batch, fmt.Errorf("begin a transaction: %w", err))
 	}
 	batch, left, err := w.runAll(batch, start)
-	committing := time.Now()
+	c = &commit{began: time.Now(), run: len(batch)}
 	if err == nil {
-		err = w.save()
+		err = w.save(c)
 	}
 	if err != nil {
 		if w.abandon() {
-			return append(batch, left...)
+			return append(batch, left...), nil
 		}
-		return append(left, w.answer(batch, err)...)
+		return left, w.refused(batch, err)
 	}
 	w.headers.committed()
 	w.inserts.committed()
-	w.meter.Add("commits", 1)
-	w.meter.Observe("commit_operations", float64(len(batch)))
-	w.meter.Observe("commit_seconds", time.Since(committing).Seconds())
-	left = append(left, w.answer(batch, nil)...)
-	w.after()
-	return left
+	w.disk.note(batch, nil)
+	for _, o := range batch {
+		if errors.Is(o.err, errAgain) {
+			c.ends, left = append(c.ends, ending{news: o.news}), append(left, o)
+			continue
+		}
+		c.ends = append(c.ends, ending{news: o.news, err: o.err, done: o.done})
+	}
+	return left, c
+}
+
+// refused is a transaction that was lost, and with it all operations that had not failed by themselves.
+func (w *writer) refused(batch []*op, err error) *commit {
+	w.disk.note(batch, err)
+	c := &commit{}
+	for _, o := range batch {
+		if o.err == nil || errors.Is(o.err, errAgain) {
+			o.err = err
+		}
+		c.ends = append(c.ends, ending{err: o.err, done: o.done})
+	}
+	return c
 }
 
 // runAll runs the operations until the time of a batch is over. An error is the transaction's end, and that of the one
@@ -260,7 +318,7 @@ func (w *writer) tx() *tx {
 	return &tx{statements: w.sql, stmts: w.stmts, headers: w.headers, numbers: w.numbers, inserts: w.inserts, room: w.room, now: w.now().UnixMilli()}
 }
 
-func (w *writer) save() error {
+func (w *writer) save(c *commit) error {
 	t := w.tx()
 	if err := w.inserts.write(); err != nil {
 		return err
@@ -271,7 +329,11 @@ func (w *writer) save() error {
 	if err := w.room.measure(t); err != nil {
 		return err
 	}
-	if err := w.exec("COMMIT"); err != nil {
+	c.number = w.syncs.begin()
+	err := w.exec("COMMIT")
+	w.syncs.end(c.number)
+	if err != nil {
+		_ = w.syncs.reach(c.number) // nobody else does, and reads wait for it
 		return fmt.Errorf("commit: %w", err)
 	}
 	return nil
@@ -289,23 +351,28 @@ func (w *writer) exec(query string) error {
 	return err
 }
 
-// answer tells the callers what became of their operations, and first those who wait what there is to see. With an
-// error nothing was done of any. It returns the operations that want to go on.
-func (w *writer) answer(batch []*op, err error) (again []*op) {
-	w.disk.note(batch, err)
-	for _, o := range batch {
-		goesOn := errors.Is(o.err, errAgain)
-		if err != nil && (o.err == nil || goesOn) {
-			o.err, goesOn = err, false
-		}
-		if o.err == nil || goesOn {
-			w.publish(o.news)
-		}
-		if goesOn {
-			again = append(again, o)
-			continue
-		}
-		o.done <- o.err
+// settle waits until the disk has a commit and tells the callers what became of their operations, and first those who wait what there
+// is to see. If the disk fails, nobody knows.
+func (w *writer) settle(c *commit) {
+	if c == nil { // all of it is run again
+		return
 	}
-	return again
+	var err error
+	if c.run > 0 {
+		err = w.syncs.reach(c.number)
+		w.meter.Add("commits", 1)
+		w.meter.Observe("commit_operations", float64(c.run))
+		w.meter.Observe("commit_seconds", time.Since(c.began).Seconds())
+	}
+	for _, e := range c.ends {
+		if e.err == nil {
+			e.err = err
+		}
+		if e.err == nil {
+			w.publish(e.news)
+		}
+		if e.done != nil {
+			e.done <- e.err
+		}
+	}
 }
