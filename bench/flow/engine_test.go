@@ -289,19 +289,3 @@ func TestEmptyAnswersStandApart(t *testing.T) {
 		}
 	}
 }
-
-// BenchmarkGenerator is what the generator can offer and keep, with all its accounts, against a server that does nothing. It
-// shares the cores with that server.
-func BenchmarkGenerator(b *testing.B) {
-	for _, rate := range []int{5000, 10_000, 20_000} {
-		b.Run(fmt.Sprint(rate), func(b *testing.B) {
-			for b.Loop() {
-				n := startNull(b, nil)
-				got := offer(b, n, posts(b, "poisson", rate, 64, 2*time.Second), 1)
-				lag, _ := got.PacerLag.Quantile(0.99)
-				b.ReportMetric(float64(got.Achieved)/2, "achieved/s")
-				b.ReportMetric(float64(lag.Microseconds()), "p99-lag-µs")
-			}
-		})
-	}
-}

@@ -59,12 +59,18 @@ func prepare(t testing.TB, url string, c plan.Cell, seed uint64) *Traffic {
 	transport := client.NewTransport()
 	transport.MaxConnsPerHost, transport.MaxIdleConnsPerHost = c.Load.Connections, c.Load.Connections
 	t.Cleanup(transport.CloseIdleConnections)
+	return prepareOver(t, func(cfg client.Config) (*client.Client, error) {
+		cfg.Transport, cfg.Version = transport, versions[c.API]
+		return client.New(url, cfg)
+	}, c, seed)
+}
+
+// prepareOver makes it over connections of the caller's.
+func prepareOver(t testing.TB, connect func(client.Config) (*client.Client, error), c plan.Cell, seed uint64) *Traffic {
+	t.Helper()
 	traffic, err := New(Setup{
 		Cell: c, Seed: seed, Run: "test", Clock: schedule.NewReal(), Ledger: ledger.New(ledger.Options{Run: "test"}), Recorder: measure.NewRecorder(),
-		Connect: func(cfg client.Config) (*client.Client, error) {
-			cfg.Transport, cfg.Version = transport, versions[c.API]
-			return client.New(url, cfg)
-		},
+		Connect: connect,
 	})
 	if err != nil {
 		t.Fatal(err)

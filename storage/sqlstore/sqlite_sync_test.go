@@ -75,36 +75,50 @@ func brokenFile(t *testing.T) *os.File {
 	return f
 }
 
+// set changes something of how commits are made safe.
+func (s *syncs) set(change func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change()
+}
+
 // TestASyncThatFails: what came before it is confirmed to nobody until all of it was brought home, however well later syncs go.
 func TestASyncThatFails(t *testing.T) {
 	r := newRig(t, "")
 	post(t, r.opened, "first")
 	s := r.w.syncs
-	log, home := s.file, s.home
-	s.file = brokenFile(t)
-	s.home = func(context.Context) (bool, error) { return false, errors.New("no disk") }
+	broken := brokenFile(t)
+	var log *os.File
+	var home func(context.Context) (bool, error)
+	s.set(func() {
+		log, home = s.file, s.home
+		s.file = broken
+		s.home = func(context.Context) (bool, error) { return false, errors.New("no disk") }
+	})
 
 	err := r.write(t.Context(), r.postRun("a"))
 	if err == nil || marconi.KindOf(err) != marconi.Unavailable || !strings.Contains(err.Error(), "may have been carried out") {
 		t.Errorf("a post that could not be synced: %v, want an error that is %v and says what is not known", err, marconi.Unavailable)
 	}
-	s.file = log
+	s.set(func() { s.file = log })
 	if err := r.write(t.Context(), r.postRun("b")); err == nil {
 		t.Error("the next post is confirmed, though it is not known whether what came before is on the disk")
 	}
 	if n, err := r.count(t.Context()); err == nil {
 		t.Errorf("a read shows %d messages that may not be on the disk", n)
 	}
-	s.home = func(ctx context.Context) (bool, error) { _, err := home(ctx); return false, err }
+	s.set(func() { s.home = func(ctx context.Context) (bool, error) { _, err := home(ctx); return false, err } })
 	if n, err := r.count(t.Context()); err == nil {
 		t.Errorf("a read shows %d messages, though not all of them were brought home", n)
 	}
-	s.home = home
+	s.set(func() { s.home = home })
 	r.wantBodies("first", "a", "b")
 	post(t, r.opened, "last")
-	if s.broken {
-		t.Error("what was brought home still counts as lost")
-	}
+	s.set(func() {
+		if s.broken {
+			t.Error("what was brought home still counts as lost")
+		}
+	})
 	r.wantBodies("first", "a", "b", "last")
 }
 
@@ -112,10 +126,11 @@ func TestASyncThatFails(t *testing.T) {
 func TestASyncThatFailsOnce(t *testing.T) {
 	r := newRig(t, "")
 	post(t, r.opened, "first")
-	log := r.w.syncs.file
-	r.w.syncs.file = brokenFile(t)
+	var log *os.File
+	broken, s := brokenFile(t), r.w.syncs
+	s.set(func() { log, s.file = s.file, broken })
 	post(t, r.opened, "a")
-	r.w.syncs.file = log
+	s.set(func() { s.file = log })
 	post(t, r.opened, "b")
 	r.wantBodies("first", "a", "b")
 }

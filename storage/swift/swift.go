@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"syscall"
 
 	"github.com/marconi-mq/marconi"
@@ -56,7 +55,7 @@ func (s settings) account(o storage.Options) objects.Options {
 // notYet marks the error of a server that does not listen yet, or can't do its work yet.
 func notYet(err error) error {
 	var status *objects.StatusError
-	if errors.Is(err, syscall.ECONNREFUSED) || errors.As(err, &status) && status.Status == http.StatusServiceUnavailable {
+	if errors.Is(err, syscall.ECONNREFUSED) || errors.As(err, &status) && status.Passing() {
 		return fmt.Errorf("%w: %w", storage.ErrNotYet, err)
 	}
 	return err

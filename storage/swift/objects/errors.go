@@ -30,8 +30,17 @@ func (e *StatusError) Error() string {
 	return s
 }
 
+// Passing reports whether the same request may well succeed in a moment: the server, or what it needs, is starting or overloaded.
+func (e *StatusError) Passing() bool {
+	switch e.Status {
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return false
+}
+
 // statusError makes an error of an answer that is no known end.
-func statusError(a answer) error {
+func statusError(a answer) *StatusError {
 	e := &StatusError{Status: a.status, Transaction: a.header.Get("X-Trans-Id")}
 	if strings.HasPrefix(a.header.Get("Content-Type"), "text/plain") {
 		const most = 200

@@ -3,6 +3,7 @@ package objects
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"path"
@@ -34,7 +35,8 @@ type info struct {
 	} `json:"bulk_upload"`
 }
 
-// discover reads /info; where there is none that can be read, it tries. Its errors are those of a server out of reach.
+// discover reads /info; where there is none that can be read, it tries. Its errors are those of a server out of reach, or one
+// that can't tell now.
 func (a *Account) discover(ctx context.Context) (Abilities, error) {
 	t, err := a.tokens.get(ctx)
 	if err != nil {
@@ -86,20 +88,32 @@ func within(said, otherwise, most int) int {
 // of an archive without files.
 func (a *Account) try(ctx context.Context) (Abilities, error) {
 	abilities := Abilities{Page: defaultPage, Name: defaultName, Container: defaultContainer}
-	ans, err := a.do(ctx, bulkDeleteRequest([]Path{{Container: "marconi-none", Name: "none"}}))
-	if err != nil {
-		return Abilities{}, err
-	}
-	if _, ok := parseBulk(ans); ok {
-		abilities.BulkDelete = mostBulk
-	}
 	empty := request{operation: "bulk-put", method: http.MethodPut, header: bulkHeader("application/x-tar"), most: mostText}
 	empty.query = url.Values{"extract-archive": {"tar"}}
-	if ans, err = a.do(ctx, empty); err != nil {
-		return Abilities{}, err
-	}
-	if _, ok := parseBulk(ans); ok {
-		abilities.BulkUpload = mostBulk
+	for ability, r := range map[*int]request{
+		&abilities.BulkDelete: bulkDeleteRequest([]Path{{Container: "marconi-none", Name: "none"}}),
+		&abilities.BulkUpload: empty,
+	} {
+		can, err := a.answersBulk(ctx, r)
+		if err != nil {
+			return Abilities{}, err
+		}
+		if can {
+			*ability = mostBulk
+		}
 	}
 	return abilities, nil
+}
+
+// answersBulk reports whether a bulk request is one to the server. One that is in trouble has not said that it is none.
+func (a *Account) answersBulk(ctx context.Context, r request) (bool, error) {
+	ans, err := a.do(ctx, r)
+	if err != nil {
+		return false, err
+	}
+	if e := statusError(ans); e.Passing() {
+		return false, fmt.Errorf("find out whether the server knows bulk requests: %w", e)
+	}
+	_, can := parseBulk(ans)
+	return can, nil
 }

@@ -38,7 +38,7 @@ func (l login) token(ctx context.Context) (token, error) {
 	l.o.Observe("auth", time.Since(begin), seen.status)
 	// The library has no token for good that lives for less than a minute, and calls that an error.
 	if c.AuthToken == "" || c.StorageUrl == "" {
-		return token{}, l.explain(err, c.AuthToken != "")
+		return token{}, l.explain(err, c.AuthToken != "", seen)
 	}
 	account, err := url.Parse(c.StorageUrl)
 	if err != nil || account.Host == "" {
@@ -83,8 +83,8 @@ func (l login) connection(transport http.RoundTripper) *swift.Connection {
 	return c
 }
 
-// explain says what to check.
-func (l login) explain(err error, granted bool) error {
+// explain says what to check. Who logs in is to blame only if the server says so: one that is starting refuses everybody.
+func (l login) explain(err error, granted bool, seen *lastAnswer) error {
 	who := fmt.Sprintf("user %q", l.o.User)
 	check := "user, key and auth_url"
 	if l.o.Version == V3 {
@@ -100,6 +100,9 @@ func (l login) explain(err error, granted bool) error {
 			l.o.AuthURL, who, l.o.Region, l.o.Interface)
 	case answered && (known.StatusCode == http.StatusUnauthorized || known.StatusCode == http.StatusForbidden):
 		return fmt.Errorf("%s refuses %s (%d): check %s", l.o.AuthURL, who, known.StatusCode, check)
+	case answered && known.StatusCode >= http.StatusInternalServerError:
+		return fmt.Errorf("%s logs in nobody at the moment: %w: check that server and what it needs, or auth_url if it is another's",
+			l.o.AuthURL, statusError(answer{status: known.StatusCode, header: seen.header}))
 	case answered && known.StatusCode != 0:
 		return fmt.Errorf("%s answers the log-in of %s with %d %s: check %s",
 			l.o.AuthURL, who, known.StatusCode, http.StatusText(known.StatusCode), check)

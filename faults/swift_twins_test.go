@@ -1,0 +1,170 @@
+//go:build unix
+
+package faults
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/marconi-mq/marconi/internal/testservices"
+)
+
+// TestSwiftTwins asks servers over Swift what it asks one over memory, good and bad, and wants the same answers.
+func TestSwiftTwins(t *testing.T) {
+	s := testservices.StartSwift(t, testservices.SwiftOptions{})
+	for design, options := range map[string]string{"with an index": swiftIndex(t), "alone": "index=none"} {
+		t.Run(design, func(t *testing.T) {
+			model := startTwin(t, "memory://")
+			other := startTwin(t, s.StorageURI+"&"+options)
+			random := newTwinRandom(t)
+			for range short(300, 5_000) {
+				r := random.request()
+				want, got := model.ask(t, r), other.ask(t, r)
+				if got.status >= http.StatusInternalServerError {
+					t.Fatalf("%v is answered %.2000s; the server says\n%s", r, got, other.said)
+				}
+				if diff := cmp.Diff(want.String(), got.String()); diff != "" && !r.loose {
+					t.Fatalf("%v is answered otherwise over Swift (+) than over memory (-): %s", r, diff)
+				}
+				random.note(r, model, want)
+			}
+			t.Logf("answers: %v", random.answers)
+			random.wantVariety(t)
+		})
+	}
+}
+
+// A twinRequest is asked of both. In its path and body, {m3} is the third message that was ever posted, {c3} the third claim, and
+// {p3} the third marker of a page, whatever these are called by a server.
+type twinRequest struct {
+	queue                               twinQueue
+	kind                                string // of what is asked for
+	method, path, body, project, client string
+	loose                               bool // answers may differ: what a marker says of another queue is no promise
+}
+
+func (r twinRequest) String() string {
+	return fmt.Sprintf("%s %.300s of %.40q for %.8s with %.300s", r.method, r.path, r.project, r.client, r.body)
+}
+
+// A twinAnswer is one with all that may differ between servers taken out.
+type twinAnswer struct {
+	status       int
+	header, body string
+}
+
+func (a twinAnswer) String() string { return fmt.Sprintf("%d\n%s\n%s", a.status, a.header, a.body) }
+
+// A twin is a server, and what it calls things.
+type twin struct {
+	*process
+	symbols         map[string]string // by what it says
+	messages        []string
+	claims, markers []string
+}
+
+func startTwin(t *testing.T, uri string) *twin {
+	t.Helper()
+	return &twin{process: start(t, "--store", uri, "--request-timeout", "60"), symbols: map[string]string{}}
+}
+
+// ask sends a request in this server's words, and gives the answer without them.
+func (w *twin) ask(t *testing.T, r twinRequest) twinAnswer {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), r.method, w.url+w.say(r.path), strings.NewReader(w.say(r.body)))
+	if err != nil {
+		t.Fatalf("%v: %v", r, err)
+	}
+	request.Header = http.Header{"X-Project-Id": {r.project}, "Client-Id": {r.client}}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatalf("%v: %v; the server says\n%s", r, err, w.said)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatalf("%v: %v", r, err)
+	}
+	a := twinAnswer{status: answer.StatusCode, body: string(body)}
+	for _, name := range []string{"Location", "Content-Location", "Content-Type", "Allow", "Retry-After"} {
+		a.header += name + ": " + answer.Header.Get(name) + "\n"
+	}
+	if !r.loose {
+		w.learn(a)
+	}
+	a.header, a.body = w.translate(a.header), w.translate(a.body)
+	return a
+}
+
+var (
+	twinSymbol  = regexp.MustCompile(`\{([mcp])(\d+)\}`)
+	twinMessage = regexp.MustCompile(`/messages/([\w-]+)|"id":"([\w-]+)"`)
+	twinClaim   = regexp.MustCompile(`/claims/([\w-]+)|claim_id=([\w-]+)`)
+	twinMarker  = regexp.MustCompile(`(/messages\?(?:[^"&]*&)*marker=)([^"&]*)`)
+	twinID      = regexp.MustCompile(`[\w-]{8,}`)
+	twinTime    = regexp.MustCompile(`"age":\d+|"created":"[^"]*"`)
+)
+
+// say puts this server's words into a text.
+func (w *twin) say(text string) string {
+	return twinSymbol.ReplaceAllStringFunc(text, func(symbol string) string {
+		n, _ := strconv.Atoi(symbol[2 : len(symbol)-1])
+		return map[byte][]string{'m': w.messages, 'c': w.claims, 'p': w.markers}[symbol[1]][n]
+	})
+}
+
+// learn takes the words that are new out of an answer.
+func (w *twin) learn(a twinAnswer) {
+	for _, found := range twinMessage.FindAllStringSubmatch(a.body, -1) {
+		w.messages = w.name(found[1]+found[2], "m", w.messages)
+	}
+	for _, found := range twinClaim.FindAllStringSubmatch(a.header+a.body, -1) {
+		w.claims = w.name(found[1]+found[2], "c", w.claims)
+	}
+	for _, found := range twinMarker.FindAllStringSubmatch(a.body, -1) {
+		w.markers = append(w.markers, found[2])
+	}
+}
+
+func (w *twin) name(word, kind string, words []string) []string {
+	if w.symbols[word] != "" {
+		return words
+	}
+	w.symbols[word] = fmt.Sprintf("{%s%d}", kind, len(words))
+	return append(words, word)
+}
+
+// translate takes this server's words out of a text.
+func (w *twin) translate(text string) string {
+	text = twinMarker.ReplaceAllString(text, "$1*")
+	text = twinTime.ReplaceAllString(text, "*")
+	return twinID.ReplaceAllStringFunc(text, func(word string) string {
+		if symbol := w.symbols[word]; symbol != "" {
+			return symbol
+		}
+		return word
+	})
+}
+
+// wantVariety holds that a run was worth its time.
+func (g *twinRandom) wantVariety(t *testing.T) {
+	t.Helper()
+	for _, kind := range []string{
+		"PUT queue 201", "PUT queue 204", "DELETE queue 204", "POST messages 201", "POST messages 400", "GET messages 200", "GET message 200",
+		"GET message 404", "DELETE message 204", "DELETE messages 200", "POST claims 201", "GET claim 200", "GET claim 404", "PATCH claim 204", "DELETE claim 204",
+	} {
+		if g.answers[kind] == 0 {
+			t.Errorf("no %s among %d kinds of answers", kind, len(g.answers))
+		}
+	}
+	if len(g.messages) < 50 || !slices.ContainsFunc(g.messages, func(m twinThing) bool { return m.queue != g.messages[0].queue }) {
+		t.Errorf("only %d messages were posted", len(g.messages))
+	}
+}
