@@ -19,7 +19,7 @@
 //
 // Messages keep their order under parallel posts: one writer gives them sequence numbers in the order of its commits
 // (package seqid). An operation is a transaction's part that is done or not done. What was answered is on the disk, and so is what is
-shown: the log is synced beside the writer, and answers and reads wait for that (sqlite_sync.go). A claim
+// shown: the log is synced beside the writer, and answers and reads wait for that (sqlite_sync.go). A claim
 // is exclusive and takes the oldest. No operation costs more on a longer queue, and no read writes.
 //
 // # Bounds
