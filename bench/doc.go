@@ -6,6 +6,7 @@
 //	plan        a YAML file → targets × workloads × load levels: the cells
 //	schedule    when each operation is to be sent, and what wakes for it
 //	target      the server under test: found, or started as a process of its own with its backend
+//	wire        carries requests to it, for as little CPU as can be
 //	flow        what producers, workers, observers and auditors do, told to the ledger
 //	measure     histograms, counters by the second, processes; and whether the generator itself was fit
 //	experiment  all runs of a plan, in interleaved blocks; sweeps; faults; what was cut short goes on

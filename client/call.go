@@ -157,19 +157,13 @@ func (c *Client) authorize(req *http.Request) error {
 	return nil
 }
 
-// body is a request's body in one allocation.
-type body struct{ bytes.Reader }
-
-func (*body) Close() error { return nil }
-
 // setBody also sets GetBody: with it, net/http can pick another connection if the one it took turns out to be closed
 // before anything was written.
+//
+// The readers are plain: net/http looks whether it knows a body's type, and sends the head in a packet of its own if it
+// doesn't, since such a body might block.
 func setBody(req *http.Request, text []byte) {
-	open := func() (io.ReadCloser, error) {
-		b := &body{}
-		b.Reset(text)
-		return b, nil
-	}
+	open := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(text)), nil }
 	req.Body, _ = open()
 	req.GetBody = open
 	req.ContentLength = int64(len(text))

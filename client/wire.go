@@ -230,7 +230,7 @@ func (d *dialect) encodePost(messages []NewMessage) ([]byte, error) {
 		switch {
 		case len(m.Body) == 0:
 			b = append(b, "null"...)
-		case json.Valid(m.Body):
+		case validJSON(m.Body):
 			b = append(b, m.Body...)
 		default:
 			return nil, fmt.Errorf("message %d: the body is no JSON value", i)

@@ -3,6 +3,7 @@ package benchtest
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"testing"
 
@@ -19,6 +20,13 @@ func Main(m *testing.M) {
 		os.Exit(command.Run(context.Background(), drivers.All(), command.Process{
 			Args: os.Args[2:], Environ: os.Environ(), Stdout: os.Stdout, Stderr: os.Stderr,
 		}))
+	}
+	if len(os.Args) > 2 && os.Args[1] == canned {
+		if err := serveCanned(os.Args[2]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
 	}
 	os.Exit(m.Run())
 }

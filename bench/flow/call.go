@@ -30,10 +30,8 @@ type answer struct {
 // call sends a request and measures it, under the name of its operation, or, where that succeeded and found nothing, under
 // another: what is empty must not flatter what isn't.
 func (h *hand) call(ctx context.Context, operation string, at moment, do func(context.Context, *answer) error) answer {
-	limit, done := context.WithTimeout(ctx, time.Duration(h.Cell.Load.Timeout))
-	defer done()
 	a := answer{Call: ledger.Call{Sent: h.Clock.Now()}}
-	err := do(limit, &a)
+	err := do(h.patience.limit(ctx, a.Sent), &a)
 	a.Answered = h.Clock.Now()
 	var class measure.Class
 	a.ending, class = h.ending(ctx, err)

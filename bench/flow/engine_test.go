@@ -19,6 +19,8 @@ import (
 	"github.com/marconi-mq/marconi/bench/plan"
 )
 
+func TestMain(m *testing.M) { benchtest.Main(m) }
+
 // A null server takes every post and keeps nothing. Before it answers a post it does what before says.
 type null struct {
 	*httptest.Server

@@ -113,7 +113,7 @@ func (p *producers) take(d schedule.Due) *posting {
 func (p *producers) messages(o *posting) (all []client.NewMessage, bytes int64) {
 	all = make([]client.NewMessage, o.post.Len())
 	for i := range all {
-		body := filled(o.post.Body(i), o.sizes[i], p.workload.Messages.Compressible).Append(nil)
+		body := filled(o.post.Body(i), o.sizes[i], p.workload.Messages.Compressible).Append(make([]byte, 0, o.sizes[i]))
 		all[i] = client.NewMessage{TTL: time.Duration(p.workload.Messages.TTL), Body: body}
 		bytes += int64(len(body))
 	}
@@ -139,11 +139,9 @@ func (p *producers) giveUp(connection int, d schedule.Due, now time.Duration) {
 func (p *producers) do(ctx context.Context, connection int, d schedule.Due) {
 	o := p.take(d)
 	messages, bytes := p.messages(o)
-	limit, done := context.WithTimeout(ctx, time.Duration(p.Cell.Load.Timeout))
-	defer done()
 	sent := p.Clock.Now()
 	p.meter.Send(connection, sent)
-	ids, err := o.producer.handles[o.queue].Post(limit, messages...)
+	ids, err := o.producer.handles[o.queue].Post(p.patience.limit(ctx, sent), messages...)
 	answered := p.Clock.Now()
 	ending, class := p.ending(ctx, err)
 	o.enter(ids, ending, answered)

@@ -58,7 +58,8 @@ type Traffic struct {
 	audits   *audits // nil: nobody audits
 	callers  []*caller
 
-	stop context.CancelFunc // ends the actors
+	patience patience
+	stop     context.CancelFunc // ends the actors
 }
 
 // A span is a part of a run, in its time.
@@ -215,7 +216,7 @@ const lead = 50 * time.Millisecond
 // the driving flow's operations are answered; what follows it goes on until Drain.
 func (t *Traffic) Run(ctx context.Context) error {
 	actors, stop := context.WithCancel(ctx)
-	t.stop = stop
+	t.stop, t.patience.within = stop, time.Duration(t.Cell.Load.Timeout)
 	start := t.Clock.Now() + lead
 	length := t.phases(start)
 	for _, a := range t.actors {
@@ -224,7 +225,7 @@ func (t *Traffic) Run(ctx context.Context) error {
 			a.act(actors)
 		})
 	}
-	return t.driver.drive(ctx, start, length)
+	return t.driver.drive(actors, start, length)
 }
 
 // phases tells the recorder when what begins, and gives how long it all takes.
@@ -343,11 +344,12 @@ const (
 
 // ending tells how a call that returned err ended.
 func (t *Traffic) ending(ctx context.Context, err error) (ending, measure.Class) {
+	if err == nil {
+		return succeeded, measure.OK
+	}
 	class := measure.Classify(err)
 	var answer *client.Error
 	switch {
-	case err == nil:
-		return succeeded, class
 	case errors.As(err, &answer) && answer.Status < http.StatusInternalServerError, class == measure.Connect:
 		return refused, class
 	case ctx.Err() != nil:

@@ -9,6 +9,7 @@ import (
 	"github.com/marconi-mq/marconi/bench/measure"
 	"github.com/marconi-mq/marconi/bench/plan"
 	"github.com/marconi-mq/marconi/bench/schedule"
+	"github.com/marconi-mq/marconi/bench/wire"
 	"github.com/marconi-mq/marconi/client"
 	"github.com/marconi-mq/marconi/internal/testserver"
 	"github.com/marconi-mq/marconi/ledger"
@@ -56,8 +57,7 @@ type played struct {
 // prepare makes the traffic of a cell for the server at url, and its queues.
 func prepare(t testing.TB, url string, c plan.Cell, seed uint64) *Traffic {
 	t.Helper()
-	transport := client.NewTransport()
-	transport.MaxConnsPerHost, transport.MaxIdleConnsPerHost = c.Load.Connections, c.Load.Connections
+	transport := wire.New(strings.TrimPrefix(url, "http://"), c.Load.Connections)
 	t.Cleanup(transport.CloseIdleConnections)
 	return prepareOver(t, func(cfg client.Config) (*client.Client, error) {
 		cfg.Transport, cfg.Version = transport, versions[c.API]

@@ -31,11 +31,12 @@ func Classes() []Class {
 
 // Classify says what kind of failure an error of package client is.
 func Classify(err error) Class {
+	if err == nil {
+		return OK // at once: what errors.As looks for would be allocated for every request
+	}
 	var refusal *client.Error
 	var network *net.OpError
 	switch {
-	case err == nil:
-		return OK
 	case errors.As(err, &refusal):
 		return byStatus(refusal.Status)
 	case errors.Is(err, client.ErrBadAnswer), errors.Is(err, client.ErrTooLarge):

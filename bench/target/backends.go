@@ -129,7 +129,8 @@ func prepareRedis(dir string, settings map[string]string) (*store, error) {
 		return nil, err
 	}
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	line := []string{"redis-server", "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", dir, "--save", "", "--appendonly", "no"}
+	line := []string{"redis-server", "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", dir, "--save", "", "--appendonly", "no",
+		"--latency-monitor-threshold", strconv.Itoa(latencyThreshold)}
 	for _, name := range slices.Sorted(maps.Keys(settings)) {
 		line = append(line, "--"+name, settings[name])
 	}

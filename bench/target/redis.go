@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,7 +14,8 @@ import (
 	"github.com/marconi-mq/marconi/bench/measure"
 )
 
-// askRedis sends one command without arguments, in the inline form of Redis' protocol, and gives the reply's text.
+// askRedis sends one command in the inline form of Redis' protocol, and gives the reply's text: of an array, its elements one a
+// line.
 func askRedis(ctx context.Context, address, command string) (string, error) {
 	connection, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", address)
 	if err != nil {
@@ -50,9 +52,38 @@ func readReply(r *bufio.Reader) (string, error) {
 		if _, err := io.ReadFull(r, text); err != nil {
 			return "", fmt.Errorf("ask redis: %w", err)
 		}
-		return string(text), nil
+		return string(text), finish(r)
+	case ':':
+		return rest, nil
+	case '*':
+		return readArray(r, rest)
 	}
 	return "", fmt.Errorf("ask redis: it replied %q", strings.TrimSpace(head))
+}
+
+// finish reads the end of a line behind a text.
+func finish(r *bufio.Reader) error {
+	if _, err := r.Discard(len("\r\n")); err != nil {
+		return fmt.Errorf("ask redis: %w", err)
+	}
+	return nil
+}
+
+// maxElements is more than any array has that is asked for here.
+const maxElements = 1000
+
+func readArray(r *bufio.Reader, length string) (string, error) {
+	n, err := strconv.Atoi(length)
+	if err != nil || n < 0 || n > maxElements {
+		return "", fmt.Errorf("ask redis: a reply of %q elements", length)
+	}
+	elements := make([]string, n)
+	for i := range elements {
+		if elements[i], err = readReply(r); err != nil {
+			return "", err
+		}
+	}
+	return strings.Join(elements, "\n"), nil
 }
 
 // redisFigures are what is kept of INFO, and what it is called here.
@@ -66,14 +97,39 @@ var redisFigures = map[string]string{
 	"latest_fork_usec":         "latest_fork_us",
 }
 
-// redisInfo collects what Redis says of itself, with the calls of scripts and the time that took.
+// latencyThreshold is from how many milliseconds on Redis takes down what held it up: the fewest it can.
+const latencyThreshold = 1
+
+// redisInfo collects what Redis says of itself, with the calls of scripts and the time that took, and what held it up.
 func redisInfo(address string) measure.Collector {
 	return func(ctx context.Context) (map[string]float64, error) {
 		text, err := askRedis(ctx, address, "INFO all")
 		if err != nil {
 			return nil, err
 		}
-		return parseInfo(text), nil
+		figures := parseInfo(text)
+		events, err := askRedis(ctx, address, "LATENCY LATEST")
+		if err != nil {
+			return nil, err
+		}
+		addLatencies(figures, events)
+		return figures, nil
+	}
+}
+
+// addLatencies adds, for each kind of event that held Redis up, how long it last did and how long at most. Redis tells of four
+// elements each: the kind, when that last was, and the two times in milliseconds.
+func addLatencies(figures map[string]float64, events string) {
+	for fields := range slices.Chunk(strings.Split(events, "\n"), 4) {
+		if len(fields) < 4 {
+			return
+		}
+		kind := "latency_" + strings.ReplaceAll(fields[0], "-", "_")
+		for i, name := range map[int]string{2: kind + "_last_ms", 3: kind + "_max_ms"} {
+			if n, err := strconv.ParseFloat(fields[i], 64); err == nil {
+				figures[name] = n
+			}
+		}
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 	"github.com/marconi-mq/marconi/bench/cores"
 	"github.com/marconi-mq/marconi/bench/measure"
 	"github.com/marconi-mq/marconi/bench/plan"
+	"github.com/marconi-mq/marconi/bench/wire"
 	"github.com/marconi-mq/marconi/client"
 )
 
@@ -260,7 +261,13 @@ func (i *Instance) answers(ctx context.Context) error {
 type Connections struct {
 	instance  *Instance
 	version   client.Version
-	transport *http.Transport
+	transport transport
+}
+
+// A transport carries requests over connections that are kept.
+type transport interface {
+	http.RoundTripper
+	CloseIdleConnections()
 }
 
 // Connect makes a set of at most n connections for a version of the API.
@@ -269,10 +276,22 @@ func (i *Instance) Connect(api string, n int) (*Connections, error) {
 	if !known {
 		return nil, fmt.Errorf("API version %q is not one that package client speaks", api)
 	}
+	u, err := url.Parse(i.URL)
+	if err != nil {
+		return nil, errors.New("the URL of the target can't be parsed") // it may hold a password
+	}
+	return &Connections{instance: i, version: version, transport: newTransport(u, n)}, nil
+}
+
+// newTransport takes as little of the machine as it can, so that more of it is the target's.
+func newTransport(u *url.URL, n int) transport {
+	if u.Scheme == "http" {
+		return wire.New(u.Host, n)
+	}
 	t := client.NewTransport()
 	t.MaxConnsPerHost, t.MaxIdleConns, t.MaxIdleConnsPerHost = n, n, n
 	t.Proxy = nil // what is measured is the target
-	return &Connections{instance: i, version: version, transport: t}, nil
+	return t
 }
 
 // versions are those of the API, by what a plan calls them.
