@@ -26,6 +26,7 @@ type connections struct {
 	most     int64
 	open     atomic.Int64
 	refusals *refusals
+	corks    corks
 
 	mu     sync.Mutex               // guards silent
 	silent map[*connection]struct{} // those on which nothing was heard yet
@@ -109,6 +110,7 @@ type connection struct {
 	extra  bool      // it is one too many: its request is refused
 	end    time.Time // of an extra one
 
+	cork     cork
 	exchange exchange
 }
 

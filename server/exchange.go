@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"maps"
 	"net/http"
 	"strconv"
@@ -17,6 +18,7 @@ type exchange struct {
 	http.ResponseWriter
 	share   observed.Share
 	gate    *gate
+	conn    *connection
 	status  int
 	waits   bool
 	safe    bool  // nothing is lost if the answer is refused
@@ -24,8 +26,8 @@ type exchange struct {
 	bytes   int64 // of the answer, if they count
 }
 
-func (x *exchange) begin(g *gate, w http.ResponseWriter, r *http.Request) {
-	x.ResponseWriter, x.gate, x.status = w, g, 0
+func (x *exchange) begin(g *gate, c *connection, w http.ResponseWriter, r *http.Request) {
+	x.ResponseWriter, x.gate, x.conn, x.status = w, g, c, 0
 	x.waits, x.safe = asksToWait(r), r.Method == http.MethodGet
 	x.refused, x.bytes = false, 0
 	x.share.Reset()
@@ -76,7 +78,15 @@ func (x *exchange) Write(p []byte) (int, error) {
 	if x.refused {
 		return len(p), nil
 	}
-	return x.ResponseWriter.Write(p)
+	if len(p) < corkFrom || len(p) > corkTo {
+		return x.ResponseWriter.Write(p)
+	}
+	x.conn.hold()
+	n, err := x.ResponseWriter.Write(p)
+	if f, can := x.ResponseWriter.(http.Flusher); can && err == nil {
+		f.Flush()
+	}
+	return n, errors.Join(err, x.conn.letGo())
 }
 
 // Unwrap is for [http.ResponseController].

@@ -91,7 +91,7 @@ func (g *gate) mayTake() bool { return g.answerBytes.Load() < g.maxBodyBytes }
 
 func (g *gate) pass(conn *connection, w http.ResponseWriter, r *http.Request) {
 	x := &conn.exchange
-	x.begin(g, w, r)
+	x.begin(g, conn, w, r)
 	g.requests.Add(1)
 	defer func() {
 		g.requests.Add(-1)

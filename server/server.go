@@ -13,6 +13,7 @@
 //	certificate.go   TLS, if there is a certificate, which can be replaced while all goes on
 //	gate.go          counts the requests and the bytes of their bodies; says which were slow
 //	exchange.go      counts the bytes of large answers
+//	cork.go          sends an answer in one piece
 //	transport/rest   the API
 //
 // What operators ask for is in ops.go, on an address of its own; its figures are in [metrics].

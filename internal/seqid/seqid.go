@@ -13,11 +13,20 @@ func Next(last, nowMillis int64) int64 { return max(last+1, nowMillis<<10) }
 // epochBits of an epoch are in an identifier: enough to tell epochs of one name apart.
 const epochBits = 40
 
+// Length is how long an identifier is.
+const Length = 24
+
 const hexDigits = "0123456789abcdef"
 
 // Format makes an identifier of 24 lower-case hexadecimal digits: 10 of the epoch's low bits, 14 of the sequence.
 func Format(epoch, seq int64) string {
-	var b [24]byte
+	var room [Length]byte
+	return string(Append(room[:0], epoch, seq))
+}
+
+// Append appends the identifier that [Format] makes.
+func Append(dst []byte, epoch, seq int64) []byte {
+	var b [Length]byte
 	e, s := uint64(epoch)&(1<<epochBits-1), uint64(seq)
 	for i := 9; i >= 0; i-- {
 		b[i] = hexDigits[e&15]
@@ -27,12 +36,12 @@ func Format(epoch, seq int64) string {
 		b[i] = hexDigits[s&15]
 		s >>= 4
 	}
-	return string(b[:])
+	return append(dst, b[:]...)
 }
 
 // Parse reads an identifier of the given epoch. Anything else, of another epoch or of another form, is not ok.
 func Parse(epoch int64, id string) (seq int64, ok bool) {
-	if len(id) != 24 {
+	if len(id) != Length {
 		return 0, false
 	}
 	var e, s uint64

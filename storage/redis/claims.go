@@ -12,9 +12,12 @@ const mostClaimed = 3000
 // Claim implements [marconi.ClaimStore]. Many or large messages are claimed in several steps; if one fails, those before it count.
 func (d *dataStore) Claim(ctx context.Context, q marconi.QueueRef, c marconi.ClaimRequest) (marconi.Claimed, error) {
 	c.Limit = min(c.Limit, mostClaimed)
-	got := marconi.Claimed{Lease: newLease()}
+	var got marconi.Claimed
+	if c.MaxClaims > 0 { // else none is put aside
+		got.Lease = newLease()
+	}
 	err := search(func(ripe string) (reply, bool, error) {
-		r, err := d.run(ctx, "claim messages", d.scripts.claim, q, packClaim(c.ID), decimal(c.TTL), decimal(c.Grace),
+		r, err := d.run(ctx, "claim messages", d.scripts.claim, q, d.time(), packClaim(c.ID), decimal(c.TTL), decimal(c.Grace),
 			decimal(min(c.Limit-len(got.Messages), mostAtOnce)), decimal(c.MaxClaims), packClaim(got.Lease),
 			decimal(marconi.SpentLease.Milliseconds()), decimal(marconi.MaxSpent-len(got.Spent)), ripe, decimal(len(got.Messages)))
 		if err != nil {
@@ -39,7 +42,7 @@ func (d *dataStore) Claim(ctx context.Context, q marconi.QueueRef, c marconi.Cla
 
 // Claimed implements [marconi.ClaimStore].
 func (d *dataStore) Claimed(ctx context.Context, q marconi.QueueRef, id marconi.ClaimID) (marconi.Claim, error) {
-	r, err := d.run(ctx, "get a claim", d.scripts.claimed, q, packClaim(id))
+	r, err := d.run(ctx, "get a claim", d.scripts.claimed, q, d.time(), packClaim(id))
 	if err != nil {
 		return marconi.Claim{}, err
 	}
@@ -49,7 +52,7 @@ func (d *dataStore) Claimed(ctx context.Context, q marconi.QueueRef, id marconi.
 
 // UpdateClaim implements [marconi.ClaimStore].
 func (d *dataStore) UpdateClaim(ctx context.Context, q marconi.QueueRef, id marconi.ClaimID, u marconi.ClaimUpdate) error {
-	if _, err := d.run(ctx, "update a claim", d.scripts.update, q, packClaim(id), decimal(u.TTL), decimal(u.Grace)); err != nil {
+	if _, err := d.run(ctx, "update a claim", d.scripts.update, q, d.time(), packClaim(id), decimal(u.TTL), decimal(u.Grace)); err != nil {
 		return err
 	}
 	return d.note(ctx, q, u.TTL+u.Grace)
@@ -57,6 +60,6 @@ func (d *dataStore) UpdateClaim(ctx context.Context, q marconi.QueueRef, id marc
 
 // Release implements [marconi.ClaimStore].
 func (d *dataStore) Release(ctx context.Context, q marconi.QueueRef, id marconi.ClaimID) error {
-	_, err := d.run(ctx, "release a claim", d.scripts.release, q, packClaim(id))
+	_, err := d.run(ctx, "release a claim", d.scripts.release, q, d.time(), packClaim(id))
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/redis/rueidis"
 	"pgregory.net/rapid"
 
@@ -21,17 +22,22 @@ func packNumber(v int64, n int) string {
 func TestEnvelopes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		client := rapid.OneOf(rapid.String(), rapid.StringMatching(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`), rapid.StringMatching(`[0-9A-F]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`))
-		sum := rapid.OneOf(rapid.Just(""), rapid.String(), rapid.StringMatching(`MD5:[0-9a-f]{32}`), rapid.StringMatching(`MD5:[0-9A-F]{32}`))
+		sum := rapid.OneOf(rapid.Just(""), rapid.String(), rapid.StringMatching(`MD5:[0-9a-f]{32}`), rapid.StringMatching(`MD5:[0-9A-F]{32}`), rapid.StringMatching(`MD5:[0-9a-f]{0,40}`))
+		id := marconi.ClientID(client.Draw(t, "client"))
 		want := envelope{
-			ttl: marconi.Seconds(rapid.Int64Range(1, 1<<32-1).Draw(t, "ttl")), client: marconi.ClientID(client.Draw(t, "client")), checksum: sum.Draw(t, "checksum"),
+			ttl: marconi.Seconds(rapid.Int64Range(1, 1<<32-1).Draw(t, "ttl")), client: packClient(id), checksum: sum.Draw(t, "checksum"),
 		}
 		m := marconi.NewMessage{TTL: want.ttl, Delay: marconi.Seconds(rapid.Int64Range(0, 1).Draw(t, "delay")), Checksum: want.checksum}
-		packed := packNumber(1, endBytes) + packClient(want.client).pack(&m)
+		packed := packNumber(1, endBytes) + want.client.pack(&m)
 		if m.Delay > 0 { // its length is replaced by its end
 			packed = packed[:len(packed)-ttlBytes] + packNumber(2, endBytes)
 		}
-		if got, err := parseEnvelope(packed); err != nil || got != want {
+		got, err := parseEnvelope(packed)
+		if err != nil || got != want {
 			t.Fatalf("parseEnvelope(%q) = %+v, %v; want %+v", packed, got, err, want)
+		}
+		if got := got.client.unpack(); got != id {
+			t.Fatalf("client %q comes back as %q", id, got)
 		}
 	})
 }
@@ -44,13 +50,17 @@ func TestStates(t *testing.T) {
 			t.Fatalf("claims %q and %q are packed alike", id, other)
 		}
 		want := state{
-			known: true, claim: id, claimEnd: rapid.Int64Range(0, 1<<48-1).Draw(t, "end"),
+			known: true, claim: packClaim(id), claimEnd: rapid.Int64Range(0, 1<<48-1).Draw(t, "end"),
 			ttl: marconi.Seconds(rapid.Int64Range(0, 1<<32-1).Draw(t, "ttl")), claims: rapid.IntRange(0, 1<<16-1).Draw(t, "claims"),
 		}
 		loose := packNumber(9, endBytes) + packNumber(int64(want.ttl), 4) + packNumber(int64(want.claims), 2)
 		packed := packNumber(want.claimEnd, endBytes) + loose + packClaim(id)
-		if got, err := parseState(packed); err != nil || got != want {
+		got, err := parseState(packed)
+		if err != nil || got != want {
 			t.Fatalf("parseState(%q) = %+v, %v; want %+v", packed, got, err, want)
+		}
+		if got, err := unpackClaim(got.claim); err != nil || got != id {
+			t.Fatalf("claim %q comes back as %q, %v", id, got, err)
 		}
 		want.claim, want.claimEnd = "", 0
 		if got, err := parseState(loose); err != nil || got != want {
@@ -62,12 +72,12 @@ func TestStates(t *testing.T) {
 // TestALeaseIsNoClaim that a client can name by what it is made of.
 func TestALeaseIsNoClaim(t *testing.T) {
 	lease := newLease()
-	if !isLease(lease) {
-		t.Errorf("isLease(%q) = false", lease)
+	if !isLease(packClaim(lease)) {
+		t.Errorf("%q is packed as no lease", lease)
 	}
 	for _, id := range []marconi.ClaimID{"", "dlq:", "dlq:0", marconi.ClaimID(packClaim(lease)), "\x02aaaaaaaaaaaaaaaa", marconi.ClaimID(strings.ToUpper(string(lease)))} {
-		if isLease(id) {
-			t.Errorf("isLease(%q) = true", id)
+		if isLease(packClaim(id)) {
+			t.Errorf("%q is packed as a lease", id)
 		}
 	}
 }
@@ -78,9 +88,14 @@ func FuzzMessage(f *testing.F) {
 	f.Add("1", packNumber(1, 6)+packNumber(60, 4)+"\x06"+strings.Repeat("u", 32), packNumber(3, 6)+packNumber(9, 6)+packNumber(60, 4)+"\x00\x01\x00claim")
 	f.Add("-1", "", "\x00")
 	f.Fuzz(func(t *testing.T, number, packed, packedState string) {
-		m, err := parseMessage(number, packed, packedState, 1, time.Now().UnixMilli())
-		if err == nil && (m.Age < 0 || len(m.ID) != 24 || m.ClaimCount < 0) {
-			t.Errorf("parseMessage(%q, %q, %q) = %+v", number, packed, packedState, m)
+		d := decoder{ids: identifiers{of: 1}, now: time.Now().UnixMilli()}
+		first, err := d.message(number, packed, packedState)
+		if err == nil && (first.Age < 0 || len(first.ID) != 24 || first.ClaimCount < 0) {
+			t.Errorf("message(%q, %q, %q) = %+v", number, packed, packedState, first)
+		}
+		again, errAgain := d.message(number, packed, packedState)
+		if !cmp.Equal(again, first) || (errAgain == nil) != (err == nil) {
+			t.Errorf("message(%q, %q, %q) = %+v, %v, and after that %+v, %v", number, packed, packedState, first, err, again, errAgain)
 		}
 	})
 }

@@ -77,6 +77,9 @@ func (d *durable) sendToReplicas(ctx context.Context, c rueidis.DedicatedClient,
 	asked := max(int(lately.Load()), d.settings.waitReplicas)
 	replies := c.DoMulti(ctx, command, d.waitFor(ctx, c, asked), c.B().Role().Build())
 	first := replies[0]
+	if first.NonRedisError() != nil {
+		lately.Store(0) // the next primary is another one, and to wait for the replicas of this one would be in vain
+	}
 	if first.Error() != nil && !rueidis.IsRedisNil(first.Error()) {
 		return first
 	}

@@ -4,6 +4,7 @@ package redis
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -21,15 +22,23 @@ func replicaOf(primary *testservices.Redis, args ...string) []string {
 // startReplica starts another replica, and waits until the primary counts it: from then on it is waited for.
 func startReplica(t *testing.T, primary *testservices.Redis) *testservices.Redis {
 	t.Helper()
-	online := func() int { return strings.Count(primary.Do("INFO", "replication").(string), "state=online") }
-	before := online()
+	before := online(primary)
 	replica := testservices.StartRedis(t, replicaOf(primary)...)
-	for end := time.Now().Add(10 * time.Second); online() <= before; time.Sleep(10 * time.Millisecond) {
+	awaitReplicas(t, primary, before+1)
+	return replica
+}
+
+func online(primary *testservices.Redis) int {
+	return strings.Count(primary.Do("INFO", "replication").(string), "state=online")
+}
+
+func awaitReplicas(t *testing.T, primary *testservices.Redis, n int) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); online(primary) < n; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("the replica does not get its copy")
 		}
 	}
-	return replica
 }
 
 // wantUnsafe looks whether a write is not confirmed though it was made.
@@ -68,6 +77,33 @@ func TestWritesWaitForReplicas(t *testing.T) {
 	two.Resume()
 	two.Kill()
 	mustCount(t, w, "{k}", 5)
+}
+
+// The primary that comes next has fewer replicas as a rule: one of them it was itself.
+func TestReplicasOfTheLastPrimaryAreForgotten(t *testing.T) {
+	primary := testservices.StartRedis(t)
+	startReplica(t, primary)
+	other := startReplica(t, primary)
+	const wait = 5 * time.Second
+	w := dialURI(t, "redis://"+primary.Address+"?durability=replicas&wait_ms="+strconv.FormatInt(wait.Milliseconds(), 10))
+	mustCount(t, w, "{k}", 1)
+	other.Kill()
+	primary.Kill()
+	if n, err := w.count(within(t, time.Second), "{k}"); err == nil {
+		t.Errorf("a dead server counts %d", n)
+	}
+	primary.Start()
+	awaitReplicas(t, primary, 1)
+	began := time.Now()
+	for _, err := w.count(within(t, 2*wait), "{k}"); err != nil; _, err = w.count(within(t, 2*wait), "{k}") {
+		if time.Since(began) > 3*wait {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if took := time.Since(began); took > wait/2 {
+		t.Errorf("the first write took %v, as if it had waited for two replicas", took)
+	}
 }
 
 func TestAllReplicasAreWaitedFor(t *testing.T) {

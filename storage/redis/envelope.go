@@ -32,7 +32,9 @@ const (
 	ttlBytes      = 4
 	envelopeFlags = endBytes + ttlBytes // where the flags are
 	uuidBytes     = 16
+	lengthBytes   = 2 // of a client that is no UUID
 	md5Bytes      = 16
+	md5Prefix     = "MD5:"
 )
 
 var errEnvelope = errors.New("a message in Redis can't be read: its envelope is not whole")
@@ -40,7 +42,7 @@ var errEnvelope = errors.New("a message in Redis can't be read: its envelope is 
 // An envelope as it is read.
 type envelope struct {
 	ttl      marconi.Seconds
-	client   marconi.ClientID
+	client   packedClient
 	checksum string
 }
 
@@ -51,34 +53,41 @@ type packedClient struct {
 }
 
 func packClient(c marconi.ClientID) packedClient {
-	if raw, ok := packUUID(string(c)); ok {
-		return packedClient{raw, true}
+	var room [uuidBytes]byte
+	if raw, ok := appendUUID(room[:0], string(c)); ok {
+		return packedClient{string(raw), true}
 	}
 	return packedClient{string(binary.BigEndian.AppendUint16(nil, uint16(len(c)))) + string(c), false}
+}
+
+func (c packedClient) unpack() marconi.ClientID {
+	if c.uuid {
+		return marconi.ClientID(unpackUUID(c.raw))
+	}
+	return marconi.ClientID(c.raw[lengthBytes:])
 }
 
 // pack packs the envelope of a message of the client, from the TTL on and with the length of a delay in place of its end: what depends on
 // the time is the script's to write.
 func (c packedClient) pack(m *marconi.NewMessage) string {
-	flags, checksum := byte(0), m.Checksum
-	if c.uuid {
-		flags |= flagUUID
-	}
-	if m.Delay > 0 {
-		flags |= flagDelayed
-	}
-	if sum, found := strings.CutPrefix(m.Checksum, "MD5:"); found {
-		if raw, ok := packHex(sum, md5Bytes); ok {
-			flags |= flagMD5
-			checksum = raw
-		}
-	}
-	packed := make([]byte, 0, ttlBytes+1+len(c.raw)+len(checksum)+ttlBytes)
-	packed = binary.BigEndian.AppendUint32(packed, uint32(m.TTL))
-	packed = append(packed, flags)
+	packed := make([]byte, 0, ttlBytes+1+len(c.raw)+len(m.Checksum)+ttlBytes)
+	packed = append(binary.BigEndian.AppendUint32(packed, uint32(m.TTL)), 0)
 	packed = append(packed, c.raw...)
-	packed = append(packed, checksum...)
+	sum, isMD5 := strings.CutPrefix(m.Checksum, md5Prefix)
+	if isMD5 {
+		packed, isMD5 = appendHex(packed, md5Bytes, sum)
+	}
+	if !isMD5 {
+		packed = append(packed, m.Checksum...)
+	}
+	if c.uuid {
+		packed[ttlBytes] |= flagUUID
+	}
+	if isMD5 {
+		packed[ttlBytes] |= flagMD5
+	}
 	if m.Delay > 0 {
+		packed[ttlBytes] |= flagDelayed
 		packed = binary.BigEndian.AppendUint32(packed, uint32(m.Delay))
 	}
 	return rueidis.BinaryString(packed)
@@ -108,28 +117,28 @@ func parseEnvelope(packed string) (envelope, error) {
 		if len(rest) != md5Bytes {
 			return envelope{}, errEnvelope
 		}
-		e.checksum = "MD5:" + hex.EncodeToString([]byte(rest))
+		e.checksum = md5Prefix + hex.EncodeToString([]byte(rest))
 	}
 	return e, nil
 }
 
 // parsePoster reads the client of an envelope, given from its flags on, and gives what comes behind.
-func parsePoster(packed string) (client marconi.ClientID, rest string, ok bool) {
+func parsePoster(packed string) (client packedClient, rest string, ok bool) {
 	if packed == "" {
-		return "", "", false
+		return packedClient{}, "", false
 	}
 	flags, rest := packed[0], packed[1:]
-	if flags&flagUUID != 0 {
-		if len(rest) < uuidBytes {
-			return "", "", false
+	n, uuid := uuidBytes, flags&flagUUID != 0
+	if !uuid {
+		if len(rest) < lengthBytes {
+			return packedClient{}, "", false
 		}
-		return marconi.ClientID(unpackUUID(rest[:uuidBytes])), rest[uuidBytes:], true
+		n = lengthBytes + int(bigEndian(rest[:lengthBytes]))
 	}
-	if len(rest) < 2 || len(rest)-2 < int(bigEndian(rest[:2])) {
-		return "", "", false
+	if len(rest) < n {
+		return packedClient{}, "", false
 	}
-	n := 2 + bigEndian(rest[:2])
-	return marconi.ClientID(rest[2:n]), rest[n:], true
+	return packedClient{rest[:n], uuid}, rest[n:], true
 }
 
 // bigEndian reads a number of up to eight bytes.
@@ -141,24 +150,40 @@ func bigEndian(packed string) int64 {
 	return n
 }
 
-// packUUID packs a UUID in the one spelling that it unpacks to.
-func packUUID(text string) (string, bool) {
+// appendUUID packs a UUID in the one spelling that it unpacks to.
+func appendUUID(dst []byte, text string) ([]byte, bool) {
 	if len(text) != 36 || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-' {
-		return "", false
+		return dst, false
 	}
-	return packHex(text[:8]+text[9:13]+text[14:18]+text[19:23]+text[24:], uuidBytes)
+	return appendHex(dst, uuidBytes, text[:8], text[9:13], text[14:18], text[19:23], text[24:])
 }
 
 func unpackUUID(raw string) string {
-	h := hex.EncodeToString([]byte(raw))
-	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+	var digits [2 * uuidBytes]byte
+	hex.Encode(digits[:], []byte(raw))
+	var text [36]byte
+	copy(text[:8], digits[:8])
+	copy(text[9:13], digits[8:12])
+	copy(text[14:18], digits[12:16])
+	copy(text[19:23], digits[16:20])
+	copy(text[24:], digits[20:])
+	text[8], text[13], text[18], text[23] = '-', '-', '-', '-'
+	return string(text[:])
 }
 
-// packHex packs n bytes of lower-case hexadecimal digits.
-func packHex(text string, n int) (string, bool) {
-	if len(text) != 2*n || strings.ToLower(text) != text {
-		return "", false
+// appendHex packs n bytes of lower-case hexadecimal digits, which come in pieces.
+func appendHex(dst []byte, n int, pieces ...string) ([]byte, bool) {
+	packed, err := dst, error(nil)
+	for _, digits := range pieces {
+		if strings.ToLower(digits) != digits {
+			return dst, false
+		}
+		if packed, err = hex.AppendDecode(packed, []byte(digits)); err != nil {
+			return dst, false
+		}
 	}
-	raw, err := hex.DecodeString(text)
-	return string(raw), err == nil
+	if len(packed) != len(dst)+n {
+		return dst, false
+	}
+	return packed, true
 }

@@ -58,7 +58,7 @@ func TestEveryKeyEnds(t *testing.T) {
 			"release": func(*rapid.T) { must(f.Release(ctx, f.q, claims[len(claims)-1])) },
 			"pop":     func(*rapid.T) { f.pop(3) },
 			"wait": func(*rapid.T) {
-				_, err := f.run(ctx, "wait", f.scripts.watch, f.q, "somebody", "60000")
+				_, err := f.run(ctx, "wait", f.scripts.watch, f.q, f.time(), "somebody", "60000")
 				must(err)
 			},
 			"purge": func(*rapid.T) {

@@ -102,8 +102,8 @@ func (f *fixture) claim(ttl marconi.Seconds, limit int) (marconi.ClaimID, []marc
 }
 
 func randomBytes(n int) []byte {
-	raw, _ := packHex(randomHex(n), n)
-	return []byte(raw)
+	raw, _ := appendHex(nil, n, randomHex(n))
+	return raw
 }
 
 func (f *fixture) pop(limit int) []marconi.Message {
@@ -131,7 +131,7 @@ func (f *fixture) key(letter string) string {
 // maintain lets a script do a turn of maintenance, and no more: one that waits.
 func (f *fixture) maintain() {
 	f.t.Helper()
-	if _, err := f.run(f.t.Context(), "maintain", f.scripts.watch, f.q, "nobody", "0"); err != nil {
+	if _, err := f.run(f.t.Context(), "maintain", f.scripts.watch, f.q, f.time(), "nobody", "0"); err != nil {
 		f.t.Fatal(err)
 	}
 }

@@ -57,7 +57,7 @@ func TestFullServer(t *testing.T) {
 		"delete queue": func(f *fixture, _ marconi.ClaimID, _ []marconi.Message) error { return f.DeleteQueue(ctx, f.q) },
 		"seal":         func(f *fixture, _ marconi.ClaimID, _ []marconi.Message) error { return f.seal(ctx, f.q) },
 		"wait": func(f *fixture, _ marconi.ClaimID, _ []marconi.Message) error {
-			_, err := f.run(ctx, "wait", f.scripts.watch, f.q, "somebody", "60000")
+			_, err := f.run(ctx, "wait", f.scripts.watch, f.q, f.time(), "somebody", "60000")
 			return err
 		},
 	}

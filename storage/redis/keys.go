@@ -29,12 +29,14 @@ func newKeyspace(prefix, namespace string) keyspace {
 
 // of are the keys of a queue.
 func (k keyspace) of(q marconi.QueueRef) []string {
-	stem := k.prefix + ":{" + tag(q) + "}:"
+	var room [128]byte
+	stem := append(append(room[:0], k.prefix...), ":{"...)
+	stem = append(appendTag(stem, q), "}:"...)
 	length := len(stem) + 1
 	var all strings.Builder // one piece of memory for all
 	all.Grow(length * len(queueKeys))
 	for i := range len(queueKeys) {
-		all.WriteString(stem)
+		all.Write(stem)
 		all.WriteByte(queueKeys[i])
 	}
 	keys, text := make([]string, len(queueKeys)), all.String()
@@ -73,8 +75,12 @@ func (k keyspace) project(p marconi.Project) []string {
 }
 
 // tag is a queue's hash tag.
-func tag(q marconi.QueueRef) string {
-	return escape(string(q.Project)) + "/" + escape(string(q.Name)) + "/" + strconv.FormatInt(int64(q.Incarnation), 10)
+func tag(q marconi.QueueRef) string { return string(appendTag(nil, q)) }
+
+func appendTag(dst []byte, q marconi.QueueRef) []byte {
+	dst = append(appendEscaped(dst, string(q.Project)), '/')
+	dst = append(appendEscaped(dst, string(q.Name)), '/')
+	return strconv.AppendInt(dst, int64(q.Incarnation), 10)
 }
 
 func untag(text string) (marconi.QueueRef, bool) {
@@ -95,29 +101,21 @@ func untag(text string) (marconi.QueueRef, bool) {
 	return q, tag(q) == text
 }
 
-// escape writes what would end a part or a tag, and what can't be printed, as % and two hexadecimal digits.
-func escape(part string) string {
-	n := 0
-	for i := range len(part) {
-		if !plain(part[i]) {
-			n++
-		}
-	}
-	if n == 0 {
-		return part
-	}
+// appendEscaped appends a part with what would end a part or a tag, and what can't be printed, as % and two hexadecimal digits.
+func appendEscaped(dst []byte, part string) []byte {
 	const digits = "0123456789ABCDEF"
-	escaped := make([]byte, 0, len(part)+2*n)
 	for i := range len(part) {
 		c := part[i]
 		if plain(c) {
-			escaped = append(escaped, c)
+			dst = append(dst, c)
 			continue
 		}
-		escaped = append(escaped, '%', digits[c>>4], digits[c&15])
+		dst = append(dst, '%', digits[c>>4], digits[c&15])
 	}
-	return string(escaped)
+	return dst
 }
+
+func escape(part string) string { return string(appendEscaped(nil, part)) }
 
 func plain(c byte) bool {
 	return ' ' < c && c < 0x7f && c != '%' && c != '{' && c != '}' && c != '/'

@@ -126,7 +126,7 @@ func TestADelayedMessageIsHandedOutOnce(t *testing.T) {
 				f.clock.pass(5 * time.Second)
 				seen := map[string]bool{}
 				for range 10 {
-					r, err := f.run(t.Context(), "claim", f.scripts.claim, f.q, packClaim(marconi.ClaimID(randomHex(16))), "60", "0", "150", "0",
+					r, err := f.run(t.Context(), "claim", f.scripts.claim, f.q, f.time(), packClaim(marconi.ClaimID(randomHex(16))), "60", "0", "150", "0",
 						packClaim(newLease()), "10000", "20", ripe, "0")
 					if err != nil {
 						t.Fatal(err)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/redis/rueidis"
@@ -38,9 +40,10 @@ func (d *dataStore) Post(ctx context.Context, q marconi.QueueRef, p marconi.Post
 	if err != nil {
 		return nil, err
 	}
-	ids := make([]marconi.MessageID, len(p.Messages))
+	ids, texts := make([]marconi.MessageID, len(p.Messages)), identifiers{of: q.Incarnation}
+	texts.grow(len(ids))
 	for i := range ids {
-		ids[i] = marconi.MessageID(seqid.Format(int64(q.Incarnation), first+int64(i)))
+		ids[i] = texts.id(first + int64(i))
 	}
 	return ids, nil
 }
@@ -68,11 +71,20 @@ func (d *dataStore) postArgs(p marconi.Post, longest marconi.Seconds) []string {
 	client := packClient(p.Client)
 	args := make([]string, 2, 2+2*len(p.Messages))
 	args[0], args[1] = d.time(), packTTL(longest)
+	envelope := ""
 	for i := range p.Messages {
 		m := &p.Messages[i]
-		args = append(args, client.pack(m), rueidis.BinaryString(m.Body))
+		if i == 0 || !alike(m, &p.Messages[i-1]) {
+			envelope = client.pack(m)
+		}
+		args = append(args, envelope, rueidis.BinaryString(m.Body))
 	}
 	return args
+}
+
+// alike reports whether two messages of a client have the same envelope.
+func alike(a, b *marconi.NewMessage) bool {
+	return a.TTL == b.TTL && a.Delay == b.Delay && a.Checksum == b.Checksum
 }
 
 // List implements [marconi.MessageStore].
@@ -87,7 +99,7 @@ func (d *dataStore) List(ctx context.Context, q marconi.QueueRef, l marconi.List
 		own = packClient(l.Client)
 	}
 	err := search(func(ripe string) (reply, bool, error) {
-		r, err := d.run(ctx, "list messages", d.scripts.list, q, decimal(place), decimal(min(l.Limit-len(page.Items), mostAtOnce)), ripe,
+		r, err := d.run(ctx, "list messages", d.scripts.list, q, d.time(), decimal(place), decimal(min(l.Limit-len(page.Items), mostAtOnce)), ripe,
 			flag(l.IncludeClaimed), flag(l.IncludeDelayed), own.raw, flag(own.uuid))
 		if err != nil {
 			return r, false, err
@@ -136,7 +148,8 @@ func (d *dataStore) Messages(ctx context.Context, q marconi.QueueRef, ids []marc
 		return nil, d.passes(ctx)
 	}
 	for ; len(seqs) > 0; seqs = seqs[min(len(seqs), mostAtOnce):] {
-		r, err := d.run(ctx, "get messages", d.scripts.get, q, seqs[:min(len(seqs), mostAtOnce)]...)
+		args := append([]string{d.time()}, seqs[:min(len(seqs), mostAtOnce)]...)
+		r, err := d.run(ctx, "get messages", d.scripts.get, q, args...)
 		if err != nil {
 			return nil, err
 		}
@@ -151,16 +164,24 @@ func (d *dataStore) Messages(ctx context.Context, q marconi.QueueRef, ids []marc
 // numbers are those of messages, each once. What can't be the ID of one of the queue's is left out.
 func numbers(q marconi.QueueRef, ids []marconi.MessageID) []string {
 	seqs, seen := make([]string, 0, len(ids)), make(map[int64]struct{}, len(ids))
+	var text strings.Builder // one piece of memory for all
+	text.Grow(len(ids) * usualDigits)
 	for _, id := range ids {
 		seq, ok := seqid.Parse(int64(q.Incarnation), string(id))
 		if _, again := seen[seq]; !ok || again {
 			continue
 		}
 		seen[seq] = struct{}{}
-		seqs = append(seqs, decimal(seq))
+		var room [maxDigits]byte
+		from := text.Len()
+		text.Write(strconv.AppendInt(room[:0], seq, 10))
+		seqs = append(seqs, text.String()[from:])
 	}
 	return seqs
 }
+
+// What a number takes up: one of today, and the largest.
+const usualDigits, maxDigits = 16, 20
 
 // First implements [marconi.MessageStore].
 func (d *dataStore) First(ctx context.Context, q marconi.QueueRef, end marconi.End) (marconi.Message, error) {
@@ -173,7 +194,7 @@ func (d *dataStore) First(ctx context.Context, q marconi.QueueRef, end marconi.E
 	var found []marconi.Message
 	place := int64(0)
 	for more := true; more; {
-		r, err := d.run(ctx, "get the first message", d.scripts.first, q, decimal(place), which)
+		r, err := d.run(ctx, "get the first message", d.scripts.first, q, d.time(), decimal(place), which)
 		if err != nil {
 			return marconi.Message{}, err
 		}
@@ -195,11 +216,11 @@ func (d *dataStore) Delete(ctx context.Context, q marconi.QueueRef, id marconi.M
 	if len(seqs) == 0 {
 		return d.passes(ctx)
 	}
-	args := []string{"1", "0"}
+	args := []string{d.time(), "1", "0", seqs[0]}
 	if claim != "" {
-		args = []string{"1", "1", packClaim(claim)}
+		args = []string{d.time(), "1", "1", packClaim(claim), seqs[0]}
 	}
-	_, err := d.run(ctx, "delete a message", d.scripts.delete, q, append(args, seqs...)...)
+	_, err := d.run(ctx, "delete a message", d.scripts.delete, q, args...)
 	return err
 }
 
@@ -209,7 +230,7 @@ func (d *dataStore) DeleteMessages(ctx context.Context, q marconi.QueueRef, ids 
 	if len(seqs) == 0 {
 		return d.passes(ctx)
 	}
-	args := []string{"", decimal(len(claims))}
+	args := []string{d.time(), "", decimal(len(claims))}
 	for _, c := range claims {
 		args = append(args, packClaim(c))
 	}
@@ -226,7 +247,7 @@ func (d *dataStore) DeleteMessages(ctx context.Context, q marconi.QueueRef, ids 
 func (d *dataStore) Pop(ctx context.Context, q marconi.QueueRef, limit int) ([]marconi.Message, error) {
 	var popped []marconi.Message
 	err := search(func(ripe string) (reply, bool, error) {
-		r, err := d.run(ctx, "pop messages", d.scripts.pop, q, decimal(min(limit-len(popped), mostAtOnce)), ripe)
+		r, err := d.run(ctx, "pop messages", d.scripts.pop, q, d.time(), decimal(min(limit-len(popped), mostAtOnce)), ripe)
 		if err != nil {
 			return r, false, err
 		}

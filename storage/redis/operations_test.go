@@ -68,7 +68,7 @@ func (f *fixture) consuming(claim marconi.ClaimID, held []marconi.Message) []ope
 		}},
 		{"pop", func(ctx context.Context) error { _, err := f.Pop(ctx, q, 2); return err }},
 		{"wait", func(ctx context.Context) error {
-			_, err := f.run(ctx, "wait", f.scripts.watch, q, f.waiters.channel, "60000")
+			_, err := f.run(ctx, "wait", f.scripts.watch, q, f.time(), f.waiters.channel, "60000")
 			return err
 		}},
 		{"post where somebody waits", func(ctx context.Context) error {

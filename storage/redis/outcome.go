@@ -65,6 +65,9 @@ func judge(ctx context.Context, r rueidis.RedisResult) outcome {
 }
 
 func judgeReply(err error) outcome {
+	if err == nil { // the usual, for which looking into it would allocate
+		return answered
+	}
 	var reply *rueidis.RedisError
 	if errors.As(err, &reply) && hasCode(reply.Error(), soon) {
 		return refused
@@ -87,6 +90,9 @@ func hasCode(text string, codes []string) bool {
 
 // named gives the server's word the name that it has in the domain, if it has one.
 func named(err error) error {
+	if err == nil {
+		return nil
+	}
 	var reply *rueidis.RedisError
 	if !errors.As(err, &reply) || reply.IsNil() {
 		return nil

@@ -87,7 +87,7 @@ func TestAPartOfAClaimIsRepeated(t *testing.T) {
 	f.post(posted(30, 600)...)
 	part := func(got string) string {
 		t.Helper()
-		r, err := f.run(t.Context(), "claim", f.scripts.claim, f.q, packClaim("c"), "60", "0", "5", "0", packClaim(newLease()), "10000", "20", "", got)
+		r, err := f.run(t.Context(), "claim", f.scripts.claim, f.q, f.time(), packClaim("c"), "60", "0", "5", "0", packClaim(newLease()), "10000", "20", "", got)
 		if err != nil {
 			t.Fatal(err)
 		}

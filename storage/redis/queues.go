@@ -127,13 +127,13 @@ func (d *dataStore) Volume(ctx context.Context) (marconi.Volume, error) {
 // DeleteQueue implements [marconi.DataStore].
 func (d *dataStore) DeleteQueue(ctx context.Context, q marconi.QueueRef) error {
 	d.known.forget(q)
-	_, err := d.run(ctx, "delete a queue", d.scripts.purge, q, "")
+	_, err := d.run(ctx, "delete a queue", d.scripts.purge, q, d.time(), "")
 	return err
 }
 
 // Purge implements [marconi.DataStore].
 func (d *dataStore) Purge(ctx context.Context, q marconi.QueueRef) error {
-	_, err := d.run(ctx, "purge a queue", d.scripts.purge, q, "1")
+	_, err := d.run(ctx, "purge a queue", d.scripts.purge, q, d.time(), "1")
 	return err
 }
 
@@ -167,6 +167,6 @@ func (d *dataStore) Bind(ctx context.Context, control string, adopt bool) error 
 
 // seal lets nothing be posted to q any more, until it is deleted: it moves to another store.
 func (d *dataStore) seal(ctx context.Context, q marconi.QueueRef) error {
-	_, err := d.run(ctx, "seal a queue", d.scripts.seal, q)
+	_, err := d.run(ctx, "seal a queue", d.scripts.seal, q, d.time())
 	return err
 }

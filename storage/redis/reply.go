@@ -2,15 +2,12 @@ package redis
 
 import (
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/redis/rueidis"
 
 	"github.com/marconi-mq/marconi"
-	"github.com/marconi-mq/marconi/internal/seqid"
 )
 
 var errReply = errors.New("a script's reply is not what it was to be")
@@ -98,6 +95,15 @@ func (r *reply) text(m *rueidis.RedisMessage) string {
 	return s
 }
 
+// bytes are those of a text, which nobody else has.
+func (r *reply) bytes(m *rueidis.RedisMessage) []byte {
+	b, err := m.AsBytes()
+	if err != nil {
+		r.fail(errReply)
+	}
+	return b
+}
+
 // number is field i, a whole number.
 func (r *reply) number(i int) int64 {
 	if i >= len(r.fields) {
@@ -119,59 +125,6 @@ func (r *reply) list(i int) []rueidis.RedisMessage {
 	}
 	return all
 }
-
-// messages are those of field i: four parts each.
-func (r *reply) messages(i int, of marconi.Incarnation) []marconi.Message {
-	parts := r.list(i)
-	if len(parts)%4 != 0 {
-		r.fail(errReply)
-		return nil
-	}
-	if len(parts) == 0 {
-		return nil
-	}
-	messages := make([]marconi.Message, 0, len(parts)/4)
-	for ; len(parts) > 0; parts = parts[4:] {
-		m, err := parseMessage(r.text(&parts[0]), r.text(&parts[1]), r.text(&parts[3]), of, r.now)
-		if err != nil {
-			r.fail(err)
-			return nil
-		}
-		m.Body = []byte(r.text(&parts[2]))
-		messages = append(messages, m)
-	}
-	return messages
-}
-
-// parseMessage makes a message of all but its body.
-func parseMessage(number, packedEnvelope, packedState string, of marconi.Incarnation, now int64) (marconi.Message, error) {
-	seq, err := strconv.ParseInt(number, 10, 64)
-	if err != nil {
-		return marconi.Message{}, fmt.Errorf("read a message's number: %w", err)
-	}
-	e, err := parseEnvelope(packedEnvelope)
-	if err != nil {
-		return marconi.Message{}, err
-	}
-	s, err := parseState(packedState)
-	if err != nil {
-		return marconi.Message{}, err
-	}
-	created := seq >> 10
-	m := marconi.Message{
-		ID: marconi.MessageID(seqid.Format(int64(of), seq)), TTL: e.ttl, Age: age(created, now), Created: time.UnixMilli(created).UTC(),
-		Client: e.client, Checksum: e.checksum, ClaimCount: s.claims,
-	}
-	if s.known {
-		m.TTL = s.ttl
-	}
-	if s.claimEnd > now && !isLease(s.claim) {
-		m.Claim = s.claim
-	}
-	return m, nil
-}
-
-func age(since, now int64) marconi.Seconds { return marconi.Seconds(max(now-since, 0) / 1000) }
 
 // A piece of news is what another call tells those who wait: what happened to how many messages of which queue, and whose they are
 // if that is known; or in how many milliseconds something will happen.
@@ -202,8 +155,12 @@ func parseNews(payload string) (news, bool) {
 	}
 	header, poster, whose := strings.Cut(rest, " ")
 	told := news{what: payload[0], n: n, header: header}
-	if whose {
-		told.client, _, found = parsePoster(poster)
+	if !whose {
+		return told, true
 	}
-	return told, found
+	client, _, whole := parsePoster(poster)
+	if whole {
+		told.client = client.unpack()
+	}
+	return told, whole
 }

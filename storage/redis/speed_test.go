@@ -332,6 +332,9 @@ func TestMemory(t *testing.T) {
 	}
 	f.post(posted(n, 600)...) // what the server keeps for its clients and scripts has grown then
 	f.claim(60, 1000)
+	for range 100 { // and all connections are there
+		wantNoError(t, second(f.listed(20)))
+	}
 	for _, c := range []struct {
 		body, claim int
 		slowly      bool

@@ -35,7 +35,7 @@ var errState = errors.New("a message in Redis can't be read: its state is not wh
 // A state as it is read. The zero value is that of a message that was never claimed.
 type state struct {
 	known    bool
-	claim    marconi.ClaimID
+	claim    string // packed
 	claimEnd int64
 	ttl      marconi.Seconds
 	claims   int
@@ -49,11 +49,7 @@ func parseState(packed string) (state, error) {
 	case n == looseState:
 	case n > heldState:
 		s.claimEnd = bigEndian(packed[:endBytes])
-		claim, err := unpackClaim(packed[heldState:])
-		if err != nil {
-			return state{}, err
-		}
-		s.claim = claim
+		s.claim = packed[heldState:]
 		packed = packed[endBytes:heldState]
 	default:
 		return state{}, errState
@@ -66,12 +62,13 @@ func parseState(packed string) (state, error) {
 
 // packClaim is the name of a claim or lease as scripts know it.
 func packClaim(id marconi.ClaimID) string {
-	if raw, ok := packUUID(string(id)); ok {
-		return packedUUID + raw
+	var room [1 + uuidBytes]byte
+	if packed, ok := appendUUID(append(room[:0], packedUUID...), string(id)); ok {
+		return string(packed)
 	}
 	if digits, found := strings.CutPrefix(string(id), leasePrefix); found {
-		if raw, ok := packHex(digits, uuidBytes); ok {
-			return packedLease + raw
+		if packed, ok := appendHex(append(room[:0], packedLease...), uuidBytes, digits); ok {
+			return string(packed)
 		}
 	}
 	return packedText + string(id)
@@ -90,7 +87,7 @@ func unpackClaim(packed string) (marconi.ClaimID, error) {
 	return "", errState
 }
 
-func isLease(id marconi.ClaimID) bool { return strings.HasPrefix(packClaim(id), packedLease) }
+func isLease(packed string) bool { return strings.HasPrefix(packed, packedLease) }
 
 func newLease() marconi.ClaimID { return marconi.ClaimID(leasePrefix + randomHex(uuidBytes)) }
 

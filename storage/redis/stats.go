@@ -9,7 +9,7 @@ import (
 // Stats implements [marconi.DataStore]. The counts are those of Redis, once what has expired or is over has been dealt with.
 func (d *dataStore) Stats(ctx context.Context, q marconi.QueueRef) (marconi.Stats, error) {
 	for {
-		r, err := d.run(ctx, "count messages", d.scripts.stats, q)
+		r, err := d.run(ctx, "count messages", d.scripts.stats, q, d.time())
 		if err != nil {
 			return marconi.Stats{}, err
 		}

@@ -71,12 +71,13 @@ func (d *dataStore) Close() error {
 	return nil
 }
 
-// run runs a script on a queue. Its reply is sound so far as it was read, and a code that is an error comes as one.
+// run runs a script on a queue. The first of args is the time. The reply is sound so far as it was read, and a code that is an error comes
+// as one.
 func (d *dataStore) run(ctx context.Context, what string, s *script, q marconi.QueueRef, args ...string) (reply, error) {
-	return d.runAt(ctx, what, s, d.keys.of(q), append([]string{d.time()}, args...))
+	return d.runAt(ctx, what, s, d.keys.of(q), args)
 }
 
-// runAt runs a script on any keys. The first of args is the time.
+// runAt is run on any keys.
 func (d *dataStore) runAt(ctx context.Context, what string, s *script, keys, args []string) (reply, error) {
 	if err := d.enter(ctx); err != nil {
 		return reply{}, fmt.Errorf("%s: %w", what, err)

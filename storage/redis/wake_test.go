@@ -114,7 +114,7 @@ func TestNobodyWaitsNothingIsPublished(t *testing.T) {
 func TestADeadProcessIsForgotten(t *testing.T) {
 	f := newFixture(t)
 	for _, channel := range []string{"dead", "alive"} {
-		if _, err := f.run(t.Context(), "wait", f.scripts.watch, f.q, channel, "60000"); err != nil {
+		if _, err := f.run(t.Context(), "wait", f.scripts.watch, f.q, f.time(), channel, "60000"); err != nil {
 			t.Fatal(err)
 		}
 		f.clock.pass(30 * time.Second)

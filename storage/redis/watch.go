@@ -111,7 +111,7 @@ func concerns(e event, i marconi.Interest) bool {
 func (d *dataStore) ask(q marconi.QueueRef) ([]event, time.Time) {
 	ctx, cancel := context.WithTimeout(d.living, watchLimit)
 	defer cancel()
-	r, err := d.run(ctx, "wait for messages", d.scripts.watch, q, d.waiters.channel, decimal(watchFor.Milliseconds()))
+	r, err := d.run(ctx, "wait for messages", d.scripts.watch, q, d.time(), d.waiters.channel, decimal(watchFor.Milliseconds()))
 	due := r.now
 	if err == nil {
 		due = r.number(0)

@@ -7,7 +7,7 @@
 --#include keep
 --#include message
 --#include claims
---#include holding
+--#include lending
 --#include maintain
 --#include look
 --#include take
@@ -16,60 +16,68 @@ local id, ttl, grace, limit, most = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]
 local lease, leaseEnd, mostAside, got = ARGV[7], now + tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[11])
 
 allow()
-local seqs, states = heldBy(id)
 if isLease(id) then
 	return finish({ now, done, {}, {}, 0 })
 end
-if seqs and #seqs > got then -- it is repeated: the answer was lost
-	local lost = {}
-	for i = got + 1, #seqs do
-		lost[#lost + 1] = seqs[i]
-	end
-	return finish({ now, done, shown(lost, states), {}, 0 })
-end
-if more and ARGV[10] == '' then
-	return finish({ now, again, {}, {}, 1 })
-end
-local claimEnd, updated = now + ttl * 1000, now
+local waits = more and ARGV[10] == ''
+local seqs, claimEnd, updated = {}, now + ttl * 1000, now
 local kept = call('HGET', C, id)
 if kept then
+	--#include ending
+	--#include holding
+	local holds, states = heldBy(id)
+	if holds and #holds > got then -- it is repeated: the answer was lost
+		local lost = {}
+		for i = got + 1, #holds do
+			lost[#lost + 1] = holds[i]
+		end
+		return finish({ now, done, shown(lost, states), {}, 0 })
+	end
 	local all, ends, _, began = claimOf(kept)
-	if seqs then
+	if holds then
 		seqs, claimEnd, updated = all, ends, began
-	else
+	elseif not waits then
 		giveBack(id, all) -- it is over, and not maintained yet
 		dropClaim(id)
 	end
 end
-seqs = seqs or {}
+if waits then
+	return finish({ now, again, {}, {}, 1 })
+end
 
 local found, aside, asideSeqs, held, loose = {}, {}, {}, {}, {}
+local before, alike -- an envelope, and the state of one that was never claimed: most messages of a post have the same
 local unseen = take(limit, function(seq, envelope, body, state)
-	local ends, messageTTL, count = 0, 0, 0
-	if state then
-		ends, messageTTL, count = unpacked('>I6I4I2', state)
-		loose[#loose + 1] = seq
-	else
-		ends, messageTTL = unpacked('>I6I4', envelope)
-	end
 	local list, took, packed = found, 1, nil
-	if most > 0 and count >= most then
-		if #asideSeqs == mostAside then
-			if state then
-				loose[#loose] = nil
-			end
-			return nil
-		end
-		list, took = aside, 0
-		packed = pack('>I6I6I4I2', leaseEnd, ends, messageTTL, count) .. lease
-		asideSeqs[#asideSeqs + 1] = seq
+	if not state and envelope == before then
+		packed = alike
 	else
-		packed = lend(id, claimEnd, ttl, grace, ends, messageTTL, count + 1)
-		seqs[#seqs + 1] = seq
+		local ends, messageTTL, count = 0, 0, 0
+		if state then
+			ends, messageTTL, count = unpacked('>I6I4I2', state)
+		else
+			ends, messageTTL = unpacked('>I6I4', envelope)
+		end
+		if most > 0 and count >= most then
+			if #asideSeqs == mostAside then
+				return nil
+			end
+			list, took = aside, 0
+			packed = pack('>I6I6I4I2', leaseEnd, ends, messageTTL, count) .. lease
+		else
+			packed = lend(id, claimEnd, ttl, grace, ends, messageTTL, count + 1)
+		end
+		if state then
+			loose[#loose + 1] = seq
+		else
+			before, alike = envelope, packed
+		end
 	end
-	held[#held + 1] = seq
-	held[#held + 1] = packed
-	local n = #list
+	local listed = took == 1 and seqs or asideSeqs
+	listed[#listed + 1] = seq
+	local n = #held
+	held[n + 1], held[n + 2] = seq, packed
+	n = #list
 	list[n + 1], list[n + 2], list[n + 3], list[n + 4] = seq, envelope, body, packed
 	return took
 end)

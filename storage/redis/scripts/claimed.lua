@@ -5,6 +5,7 @@
 --#include keep
 --#include message
 --#include claims
+--#include ending
 --#include holding
 
 local seqs, states, ttl, updated = heldBy(ARGV[2])

@@ -1,8 +1,4 @@
--- What the scripts about claims share beside that.
-
-local function isLease(id)
-	return byte(id) == 2
-end
+-- What a claim holds.
 
 -- heldBy are the messages that a live claim still holds as numbers and states by them, oldest first, with its TTL and last update;
 -- nothing if it is over, or holds none any more.
@@ -38,13 +34,4 @@ local function shown(seqs, states)
 		end
 	end
 	return found
-end
-
--- lend packs the state of a message under a claim, which lives as long as that, and its grace, if it would end before.
-local function lend(id, claimEnd, claimTTL, grace, ends, ttl, count)
-	if ends < claimEnd then
-		ends, ttl = claimEnd + grace * 1000, claimTTL + grace
-		outlast(ends, ttl)
-	end
-	return pack('>I6I6I4I2', claimEnd, ends, ttl, min(count, 65535)) .. id
 end

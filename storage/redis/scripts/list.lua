@@ -19,10 +19,9 @@ end
 
 -- show adds a message to the page if it is asked for.
 local function show(seq, envelope, body, k, m)
-	after = tonumber(seq)
-	local held = k and unpacked('>I6', k) > now
-	if endOf(envelope, k, m) <= now
-		or held and not withClaimed
+	local held = k and (quiet or unpacked('>I6', k) > now)
+	if held and not withClaimed
+		or not quiet and endOf(envelope, k, m) <= now
 		or not held and not withDelayed and isDelayed(envelope)
 		or own ~= '' and sub(envelope, 12, 11 + #own) == own and floor(byte(envelope, 11) / 2) % 2 == 1 == uuid then
 		return
@@ -63,16 +62,17 @@ local function all()
 			return false
 		end
 		local k, m, seqs = {}, {}, {}
-		for i, e in ipairs(page) do
-			seqs[i] = sub(e[1], 1, -3)
+		for i = 1, #page do
+			seqs[i] = sub(page[i][1], 1, -3)
 		end
 		if tonumber(seqs[1]) <= cursor then
 			k, m = call('HMGET', K, unpack(seqs)), call('HMGET', M, unpack(seqs))
 		end
-		for i, e in ipairs(page) do
-			local seq, envelope, body = parts(e)
-			show(seq, envelope, body, k[i], m[i])
+		for i = 1, #page do
+			local fields = page[i][2]
+			show(seqs[i], fields[2], fields[4], k[i], m[i])
 		end
+		after = tonumber(seqs[#seqs])
 	end
 	return want > 0
 end

@@ -2,6 +2,7 @@
 -- goes on in a call of its own, so that no search blocks the server.
 
 local looked, weight = 0, 0
+local quiet = due > now -- all that the header knows of is yet to end, and so is all that a call can meet
 
 local function exhausted()
 	return looked >= 200 or weight >= 262144
@@ -29,8 +30,8 @@ end
 local function entries(after, want)
 	local found = call('XRANGE', S, format('%.0f', after + 1), '+', 'COUNT', batch(want))
 	looked = looked + #found
-	for _, e in ipairs(found) do
-		weight = weight + #e[2][4]
+	for i = 1, #found do
+		weight = weight + #found[i][2][4]
 	end
 	return found
 end

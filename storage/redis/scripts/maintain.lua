@@ -4,6 +4,7 @@
 local more, expired = false, false
 if due <= now then
 	--#include claims
+	--#include ending
 
 	-- closeBlock puts the open block of messages into the index of what ends when.
 	local function closeBlock()

@@ -17,7 +17,7 @@ local function takeReturned(want, use)
 			local e, took = entry(seq), 0
 			if e then
 				local _, envelope, body = parts(e)
-				if endOf(envelope, nil, states[i]) > now then
+				if quiet or endOf(envelope, nil, states[i]) > now then
 					took = use(seq, envelope, body, states[i])
 				end
 			end
@@ -42,10 +42,12 @@ local function takeNew(want, use)
 		if #found == 0 then
 			return want
 		end
-		for _, e in ipairs(found) do
-			local seq, envelope, body = parts(e)
-			cursor, changed = tonumber(seq), true
-			if endOf(envelope) > now and not isDelayed(envelope) then
+		local seq
+		for i = 1, #found do
+			local envelope, body
+			seq, envelope, body = parts(found[i])
+			local delayed = byte(envelope, 11) % 2 == 1
+			if (quiet or endOf(envelope) > now) and not (delayed and isDelayed(envelope)) then
 				local took = use(seq, envelope, body)
 				if took then
 					want = want - took
@@ -53,11 +55,12 @@ local function takeNew(want, use)
 					call('ZADD', R, seq, seq)
 					touched[R] = true
 				end
-				if took and byte(envelope, 11) % 2 == 1 then
+				if took and delayed then
 					call('ZREM', D, seq) -- it is ripe, and its end of delay may be noted still
 				end
 			end
 		end
+		cursor, changed = tonumber(seq), true
 	end
 	return want
 end

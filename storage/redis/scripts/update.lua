@@ -5,7 +5,9 @@
 --#include keep
 --#include message
 --#include claims
+--#include ending
 --#include holding
+--#include lending
 
 local id, ttl, grace = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local seqs, states = heldBy(id)
