@@ -320,6 +320,46 @@ func TestAnIDWhosePutFailed(t *testing.T) {
 	}
 }
 
+// A staleClient reaches, unless all replicas are asked, one that has missed everything.
+type staleClient struct{ objects.Client }
+
+func (c staleClient) Get(ctx context.Context, at objects.Path, newest bool) (objects.Object, error) {
+	if !newest {
+		return objects.Object{}, objects.ErrMissing
+	}
+	return c.Client.Get(ctx, at, newest)
+}
+
+// What was confirmed is found though some replicas don't have it: a queue that was there would be made anew, without its messages.
+func TestAllReplicasAreAsked(t *testing.T) {
+	account := swifttest.NewMemory(swifttest.Options{})
+	c, other := newControl(t, staleClient{account}, ""), newControl(t, staleClient{account}, "")
+	ctx, k, metadata := t.Context(), key("p", "q"), marconi.Metadata(`{"a": 1}`)
+	made, created, err := c.CreateQueue(ctx, k, nil)
+	if err != nil || !created {
+		t.Fatalf("CreateQueue = %v, %v", created, err)
+	}
+	if again, created, err := other.CreateQueue(ctx, k, nil); err != nil || created || again.Incarnation != made.Incarnation {
+		t.Errorf("the second CreateQueue = %v, %v, %v; want the first one's", again.QueueRef, created, err)
+	}
+	if err := other.SetMetadata(ctx, k, metadata); err != nil {
+		t.Errorf("SetMetadata: %v", err)
+	}
+	if q, err := c.Queue(ctx, k); err != nil || q.Incarnation != made.Incarnation || string(q.Metadata) != string(metadata) {
+		t.Errorf("Queue = %v with %s, %v; want %v with %s", q.QueueRef, q.Metadata, err, made.QueueRef, metadata)
+	}
+	if page, err := c.ListQueues(ctx, "p", marconi.QueueListing{Limit: 5, Detailed: true}); err != nil || len(page.Items) != 1 {
+		t.Errorf("ListQueues = %v, %v; want the queue", page.Items, err)
+	}
+	id, err := c.ID(ctx)
+	if second, err2 := other.ID(ctx); err != nil || err2 != nil || id == "" || second != id {
+		t.Errorf("the IDs are %q, %v, and %q, %v; want one", id, err, second, err2)
+	}
+	if ref, err := other.DeleteQueue(ctx, k); err != nil || ref != made.QueueRef {
+		t.Errorf("DeleteQueue = %v, %v; want %v", ref, err, made.QueueRef)
+	}
+}
+
 // The requests that each call makes of Swift, as the documentation has them.
 func TestRequestsOfTheControlStore(t *testing.T) {
 	r := newRig(t, swifttest.Options{})

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"syscall"
 	"testing"
@@ -221,12 +223,34 @@ func TestWhatIsWaitedFor(t *testing.T) {
 		want bool
 	}{
 		{fmt.Errorf("reach it: %w", &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}), true},
+		{fmt.Errorf("reach it: %w", &objects.StatusError{Status: 502}), true},
 		{fmt.Errorf("reach it: %w", &objects.StatusError{Status: 503}), true},
+		{fmt.Errorf("reach it: %w", &objects.StatusError{Status: 504}), true},
+		{&objects.StatusError{Status: 500}, false},
 		{&objects.StatusError{Status: 401}, false},
 		{errors.New("no such host"), false},
 	} {
 		if got := notYet(tt.err); errors.Is(got, storage.ErrNotYet) != tt.want || !errors.Is(got, tt.err) {
 			t.Errorf("notYet(%v) = %v; waited for: want %v", tt.err, got, tt.want)
+		}
+	}
+}
+
+// A log-in that answers 503 is one of a server that is starting, whoever logs in.
+func TestALogInIsWaitedFor(t *testing.T) {
+	starting := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}))
+	defer starting.Close()
+	place := strings.TrimPrefix(starting.URL, "http://")
+	for _, uri := range []string{
+		"swift://tester:Hunter2@" + place + "/test?auth=v1&index=none",
+		"swift://tester:Hunter2@" + place + "/test?index=none",
+		"swift://" + place + "?application_credential_id=i&application_credential_secret=Hunter2&index=none",
+	} {
+		_, err := Open(t.Context(), uri, storage.Options{})
+		if !errors.Is(err, storage.ErrNotYet) || !strings.Contains(err.Error(), place) || strings.Contains(err.Error(), "Hunter2") {
+			t.Errorf("%s: %v; want one that is waited for, with the server's place and no key", uri, err)
 		}
 	}
 }

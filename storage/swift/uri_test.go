@@ -208,6 +208,32 @@ func TestWhoLogsIn(t *testing.T) {
 	}
 }
 
+// All that a URI says of how to log in, and of how to speak, comes to the account.
+func TestWhatAnAccountIsOpenedWith(t *testing.T) {
+	const speech = "region_name=r&interface=internalURL&connections=7&request_timeout=3"
+	for uri, want := range map[string]objects.Options{
+		"swift://u:k@h/p?tls=true&ssl_ca_certs=/ca&ssl_certfile=/cert&ssl_keyfile=/key&user_domain_id=ui&project_domain_name=pn&" + speech: {
+			AuthURL: "https://h:5000/v3/", Version: objects.V3, User: "u", Key: "k", Project: "p",
+			UserDomain: "Default", UserDomainID: "ui", ProjectDomain: "pn",
+			TLS: objects.TLS{CAFile: "/ca", CertFile: "/cert", KeyFile: "/key"},
+		},
+		"swift://u@/?auth_url=https://h/v3&insecure=true&application_credential_name=n&application_credential_secret=s&" + speech: {
+			AuthURL: "https://h/v3", Version: objects.V3, User: "u", CredentialName: "n", CredentialSecret: "s",
+			UserDomain: "Default", ProjectDomain: "Default", TLS: objects.TLS{Insecure: true},
+		},
+	} {
+		s, err := parseURI(uri)
+		if err != nil {
+			t.Errorf("%s: %v", uri, err)
+			continue
+		}
+		want.Region, want.Interface, want.Connections, want.Timeout = "r", "internal", 7, 3*time.Second
+		if diff := cmp.Diff(want, s.account(storage.Options{})); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", uri, diff)
+		}
+	}
+}
+
 // FuzzParseURI looks for URIs that tell their key, in an error or in their redacted form.
 func FuzzParseURI(f *testing.F) {
 	const secret = "Hunter2Hunter2"

@@ -2,10 +2,12 @@ package indexed
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
 	"github.com/marconi-mq/marconi"
+	"github.com/marconi-mq/marconi/storage/swift/objects"
 )
 
 // Claim implements [marconi.ClaimStore]. A message whose body can't be found stays under the claim, unseen, until that ends. When
@@ -41,24 +43,35 @@ func (s *Store) Claim(ctx context.Context, q marconi.QueueRef, c marconi.ClaimRe
 	return got, nil
 }
 
-// outliveClaim has the segments outlive what a new claim has extended, which can be told by the TTL.
+// outliveClaim has the segments outlive what a new claim has extended, and what a former one may have: its process may have died, or
+// been refused, between the index and Swift.
 func (s *Store) outliveClaim(ctx context.Context, q marconi.QueueRef, entries []entry, c marconi.ClaimRequest) error {
-	extended := make([]entry, 0, len(entries))
+	lost := map[objects.Path]bool{}
 	for _, e := range entries {
-		if e.err == nil && e.TTL == c.TTL+c.Grace {
-			extended = append(extended, e)
+		if e.err != nil || lost[e.ref.at] || !mayBeExtended(e, c) {
+			continue
 		}
+		gone, err := s.outlive(ctx, q, []entry{e}, s.latest(e.TTL))
+		if err != nil {
+			return err
+		}
+		maps.Copy(lost, gone)
 	}
-	lost, err := s.outlive(ctx, q, extended, s.latest(c.TTL+c.Grace))
 	for i := range entries {
 		if e := &entries[i]; e.err == nil && lost[e.ref.at] {
 			e.err = errLost
 		}
 	}
-	if err == nil && len(entries) > 0 {
+	if len(entries) > 0 {
 		s.ends.claimed(c.ID, entries)
 	}
-	return err
+	return nil
+}
+
+// mayBeExtended reports whether a message may end later than its TTL after it was posted: by this claim, as the TTL tells, or by a
+// former one. It ends no later than its TTL from now.
+func mayBeExtended(e entry, c marconi.ClaimRequest) bool {
+	return e.TTL == c.TTL+c.Grace || e.ClaimCount > 1
 }
 
 // latest is the latest end of what a claim extends now, or a message that is posted now has.

@@ -24,7 +24,8 @@
 //	post                      1 PUT, then 1 call of the index; 0 PUT if all bodies are short
 //	list, get, claim          1 call of the index, then 1 GET for each segment that is not cached, all at once
 //	update of a claim         1 call of the index, 2 if another process made the claim; before it 1 POST for each segment that
-//	                          would end before its messages do: after a day of renewals, then once a fortnight
+//	                          would end before its messages do: after a day of renewals, then once a fortnight; so does a claim
+//	                          after its call of the index, also for what a former claim may have made live longer
 //	release, delete, stats    1 call of the index; later 1 bulk-delete for up to 1000 segments
 //	pop                       2 calls of the index, and the GETs between them
 //	deletion, purge           1 call of the index; later a listing, and bulk-deletes

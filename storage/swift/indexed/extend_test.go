@@ -91,6 +91,46 @@ func TestExtensionThatFails(t *testing.T) {
 	}
 }
 
+// What was extended ends by itself as well, and keeps its type: a POST that leaves either out drops it.
+func TestExtendedSegmentsEnd(t *testing.T) {
+	f := newFixture(t, Options{})
+	f.post(60, "1", "2")
+	f.claim(100_000, 2)
+	l := marconi.DefaultLimits()
+	life := (l.MaxMessageTTL + l.MaxClaimTTL + l.MaxClaimGrace).Duration()
+	o, err := f.account.Head(f.ctx(), f.segments()[0], true)
+	if want := f.clock.Now().Add(life); err != nil || !o.DeleteAt.Equal(want) || o.ContentType != "application/x-marconi-segment; n=2" {
+		t.Errorf("the segment has %+v, %v; want its end at %v, and n=2", o.Attributes, err, want)
+	}
+	f.clock.pass(life)
+	f.wantSegments("at its end", 0)
+}
+
+// What a claim has extended in the index, whose process then died or was refused by Swift, the next claim makes up for, though it extends
+// nothing itself: the body lives as long as its message.
+func TestExtensionThatIsMadeUpFor(t *testing.T) {
+	f := newFixture(t, Options{})
+	f.post(60, "1", "2")
+	f.swift.FailAll(swifttest.Post, swifttest.Refused)
+	_, err := f.Claim(f.ctx(), f.q, marconi.ClaimRequest{ID: newClaimID(), TTL: 100_000, Limit: 2})
+	wantUnavailable(t, "Claim", err)
+	f.swift.Reset()
+	f.wantCost("the next claim", cost{swifttest.Post: 1, indexCalls: 1}, func() { f.claim(60, 2) })
+	f.clock.pass(100_000*time.Second - time.Second)
+	f.forgetSegments()
+	f.want("just before its end", f.list(), "1 2")
+}
+
+// A claim costs no POST for messages that others have held before, unless their life may go beyond the reserve.
+func TestNoExtensionOfWhatWasClaimedBefore(t *testing.T) {
+	f := newFixture(t, Options{})
+	f.post(600, "1")
+	for range 3 {
+		f.wantCost("a claim", cost{indexCalls: 1}, func() { f.claim(60, 1) })
+		f.clock.pass(61 * time.Second)
+	}
+}
+
 // A segment that can't be found to be extended is lost: its message stays under the claim, and hidden.
 func TestExtensionOfALostSegment(t *testing.T) {
 	f := newFixture(t, Options{})

@@ -3,6 +3,7 @@ package objects_test
 import (
 	"crypto/md5"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -165,6 +166,28 @@ func TestInfo(t *testing.T) {
 		}
 		if got := f.open().Abilities(); got != row.want {
 			t.Errorf("%s: Abilities() = %+v, want %+v", row.name, got, row.want)
+		}
+	}
+}
+
+// To take a server that is starting for one without bulk requests would cost a request an object for as long as this one runs.
+func TestInfoOfAServerThatIsStarting(t *testing.T) {
+	for _, broken := range []string{"bulk-delete", "extract-archive"} {
+		f := startFake(t)
+		f.info = status(503)
+		f.answer = func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Query().Has(broken) {
+				w.WriteHeader(http.StatusServiceUnavailable)
+				return
+			}
+			w.WriteHeader(http.StatusNoContent)
+		}
+		var known *objects.StatusError
+		if a, err := objects.Open(t.Context(), f.options()); !errors.As(err, &known) || !known.Passing() {
+			t.Errorf("%s: Open = %v, want a 503 that will pass", broken, err)
+			if err == nil {
+				_ = a.Close()
+			}
 		}
 	}
 }

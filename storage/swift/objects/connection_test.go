@@ -2,11 +2,14 @@ package objects_test
 
 import (
 	"context"
+	"crypto/ed25519"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"math/big"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -200,6 +203,12 @@ func TestTLS(t *testing.T) {
 	if _, err := objects.Open(t.Context(), f.options()); err == nil || !strings.Contains(err.Error(), unknown.Error()) {
 		t.Errorf("Open without the CA = %v, want %v", err, unknown)
 	}
+	strange := f.options()
+	strange.TLS.CAFile = filepath.Join(t.TempDir(), "another.pem")
+	writePEM(t, strange.TLS.CAFile, "CERTIFICATE", anotherCA(t))
+	if _, err := objects.Open(t.Context(), strange); err == nil || !strings.Contains(err.Error(), unknown.Error()) {
+		t.Errorf("Open with the file of another CA = %v, want %v", err, unknown)
+	}
 	for name, files := range map[string]objects.TLS{
 		"no file": {CAFile: ca + "x"}, "no certificate in it": {CAFile: os.DevNull},
 		"no client certificate": {CertFile: ca + "x", KeyFile: ca}, "a certificate without its key": {CertFile: ca},
@@ -210,6 +219,20 @@ func TestTLS(t *testing.T) {
 			t.Errorf("Open with %s succeeds", name)
 		}
 	}
+}
+
+// anotherCA is an authority that has signed nothing.
+func anotherCA(t *testing.T) (der []byte) {
+	t.Helper()
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
+	if der, err = x509.CreateCertificate(rand.Reader, template, template, public, private); err != nil {
+		t.Fatal(err)
+	}
+	return der
 }
 
 func TestTLSClientCertificate(t *testing.T) {

@@ -88,32 +88,29 @@ func within(said, otherwise, most int) int {
 // of an archive without files.
 func (a *Account) try(ctx context.Context) (Abilities, error) {
 	abilities := Abilities{Page: defaultPage, Name: defaultName, Container: defaultContainer}
+	var err error
+	if abilities.BulkDelete, err = a.tryBulk(ctx, bulkDeleteRequest([]Path{{Container: "marconi-none", Name: "none"}})); err != nil {
+		return Abilities{}, err
+	}
 	empty := request{operation: "bulk-put", method: http.MethodPut, header: bulkHeader("application/x-tar"), most: mostText}
 	empty.query = url.Values{"extract-archive": {"tar"}}
-	for ability, r := range map[*int]request{
-		&abilities.BulkDelete: bulkDeleteRequest([]Path{{Container: "marconi-none", Name: "none"}}),
-		&abilities.BulkUpload: empty,
-	} {
-		can, err := a.answersBulk(ctx, r)
-		if err != nil {
-			return Abilities{}, err
-		}
-		if can {
-			*ability = mostBulk
-		}
+	if abilities.BulkUpload, err = a.tryBulk(ctx, empty); err != nil {
+		return Abilities{}, err
 	}
 	return abilities, nil
 }
 
-// answersBulk reports whether a bulk request is one to the server. One that is in trouble has not said that it is none.
-func (a *Account) answersBulk(ctx context.Context, r request) (bool, error) {
+// tryBulk gives how many names a bulk request may have, 0 if it is none to the server. One in trouble has not said that it is none.
+func (a *Account) tryBulk(ctx context.Context, r request) (int, error) {
 	ans, err := a.do(ctx, r)
 	if err != nil {
-		return false, err
+		return 0, err
+	}
+	if _, can := parseBulk(ans); can {
+		return mostBulk, nil
 	}
 	if e := statusError(ans); e.Passing() {
-		return false, fmt.Errorf("find out whether the server knows bulk requests: %w", e)
+		return 0, fmt.Errorf("find out whether the server knows bulk requests: %w", e)
 	}
-	_, can := parseBulk(ans)
-	return can, nil
+	return 0, nil
 }

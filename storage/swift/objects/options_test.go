@@ -2,6 +2,7 @@ package objects_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -66,7 +67,7 @@ func TestLoginRefused(t *testing.T) {
 	}{
 		{"v1 401", f.options(), func() { f.auth = status(401) }, []string{"refuses", "test:tester", "check user, key and auth_url"}},
 		{"v1 404", f.options(), func() { f.auth = status(404) }, []string{"404", "auth_url"}},
-		{"v1 500", f.options(), func() { f.auth = status(500) }, []string{"500"}},
+		{"v1 500", f.options(), func() { f.auth = status(500) }, []string{"500", "check that server"}},
 		{"v1 without a token", f.options(), func() { f.auth = status(200) }, []string{"no token", "auth_url and version"}},
 		{"v1 with an account that is no URL", f.options(), func() { f.auth = header("X-Storage-Url", "nowhere") }, []string{`"nowhere"`}},
 		{"v3 401", v3, keystone(status(401)), []string{"refuses", "project, domains"}},
@@ -94,6 +95,27 @@ func TestLoginRefused(t *testing.T) {
 		for _, want := range row.want {
 			if !strings.Contains(err.Error(), want) {
 				t.Errorf("%s: Open = %v, want %q in it", row.name, err, want)
+			}
+		}
+	}
+}
+
+// A server that refuses everybody at the moment is no reason to look at one's user and key, and one to try again.
+func TestLoginAtAServerThatIsStarting(t *testing.T) {
+	f := startFake(t)
+	v3 := f.options()
+	v3.Version, v3.Project = objects.V3, "demo"
+	for _, code := range []int{502, 503, 504} {
+		f.set(func() { f.auth, f.answer = status(code), status(code) })
+		for _, o := range []objects.Options{f.options(), v3} {
+			_, err := objects.Open(t.Context(), o)
+			var known *objects.StatusError
+			if !errors.As(err, &known) || known.Status != code || !known.Passing() {
+				t.Errorf("%s at a log-in that answers %d: Open = %v, want a status that will pass", o.Version, code, err)
+				continue
+			}
+			if text := err.Error(); strings.Contains(text, "user") || strings.Contains(text, "secret-key") || !strings.Contains(text, f.URL) {
+				t.Errorf("%s at a log-in that answers %d: Open = %v, want the server's URL, and nothing about user or key", o.Version, code, err)
 			}
 		}
 	}
