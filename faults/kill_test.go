@@ -46,11 +46,12 @@ func TestKill(t *testing.T) {
 	r.checkClaims()
 }
 
-// A killRun is a workload on a server that is killed, and started again on the same file.
+// A killRun is a workload on a server that is killed, and started again on the same store.
 type killRun struct {
 	*workload
 	t       testing.TB
-	file    string
+	file    string   // of the store; or ""
+	args    []string // of the server
 	process *process
 	begun   time.Time
 	kills   int
@@ -58,14 +59,17 @@ type killRun struct {
 }
 
 func newKillRun(t testing.TB) *killRun {
+	file := filepath.Join(t.TempDir(), "queues.db")
+	r := newKillRunOver(t, "kill", "--store", "sqlite:///"+file)
+	r.file = file
+	return r
+}
+
+// newKillRunOver makes a workload on a server with such arguments, which does not run yet.
+func newKillRunOver(t testing.TB, run string, args ...string) *killRun {
 	serverBinary(t) // which takes time that is not the server's
-	r := &killRun{workload: newWorkload(t, "kill"), t: t, file: filepath.Join(t.TempDir(), "queues.db"), begun: time.Now()}
-	t.Cleanup(func() { // the test's context has ended
-		r.producers.Wait()
-		r.workers.Wait()
-		r.observers.Wait()
-		r.server.dead()
-	})
+	r := &killRun{workload: newWorkload(t, run), t: t, args: args, begun: time.Now()}
+	t.Cleanup(r.leave)
 	return r
 }
 
@@ -73,7 +77,7 @@ func newKillRun(t testing.TB) *killRun {
 func (r *killRun) start() {
 	r.t.Helper()
 	begun := time.Now()
-	r.process = start(r.t, "--store", "sqlite:///"+r.file)
+	r.process = start(r.t, r.args...)
 	c, err := client.New(r.process.url, client.Config{Project: workloadProject, Transport: client.NewTransport()})
 	if err == nil {
 		err = c.Ping(r.t.Context())

@@ -16,7 +16,7 @@ import (
 func TestRedisSlotsMove(t *testing.T) {
 	t.Parallel()
 	c := testservices.StartCluster(t)
-	r := newRedisRun(t, "slots move", "redis://"+c.Addresses()+"?cluster=true", "--request-timeout", "1")
+	r := newStoreRun(t, "slots move", "redis://"+c.Addresses()+"?cluster=true", "--request-timeout", "1")
 	slots := map[string]int{}
 	for _, tag := range redisTags(t, c) {
 		slots[tag] = c.Slot("{" + tag + "}")

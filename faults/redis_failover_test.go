@@ -3,6 +3,7 @@
 package faults
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -16,14 +17,22 @@ func TestRedisFailover(t *testing.T) {
 	s := testservices.StartSentinel(t, testservices.SentinelOptions{})
 	uri := "redis://" + s.Addresses() + "?master=" + testservices.MasterName
 	t.Run("in memory", func(t *testing.T) { redisFailoverInMemory(t, s, uri) })
-	t.Run("on replicas", func(t *testing.T) { redisFailoverOnReplicas(t, s, uri+"&durability=replicas&prefix=safe") })
+	t.Run("on replicas", func(t *testing.T) {
+		const tries = 3
+		for n := range tries {
+			if redisFailoverOnReplicas(t, s, fmt.Sprintf("%s&durability=replicas&prefix=safe%d", uri, n)) {
+				return
+			}
+		}
+		t.Skipf("%d times in a row the sentinels replaced a primary that lived: the machine is too slow for them", tries)
+	})
 }
 
 // In memory a failover may lose messages, claims and deletions, but none comes that was not posted, or comes in pieces.
 func redisFailoverInMemory(t *testing.T, s *testservices.Sentinel, uri string) {
-	r := newRedisRun(t, "failover", uri)
+	r := newStoreRun(t, "failover", uri)
 	for range short(1, 5) {
-		redisFailOver(r, s)
+		redisFailOver(r, s, s.Failover)
 	}
 	v := r.finish()
 	t.Logf("what failovers cost: %v", v.Faults)
@@ -37,39 +46,39 @@ func redisFailoverInMemory(t *testing.T, s *testservices.Sentinel, uri string) {
 	}
 }
 
-func redisFailoverOnReplicas(t *testing.T, s *testservices.Sentinel, uri string) {
-	r := newRedisRun(t, "failover on replicas", uri)
-	alone, primary := true, s.Primary()
-	for range short(3, 20) {
-		asExpected := s.Primary() == primary
-		var quick bool
-		primary, quick = redisFailOver(r, s)
-		alone = alone && asExpected && !quick
+// On replicas failovers lose nothing, if they are what they pretend to be: a run tells nothing if the sentinels did more than to replace
+// the primaries that were killed. No durability keeps what a primary confirms that lives and is replaced.
+func redisFailoverOnReplicas(t *testing.T, s *testservices.Sentinel, uri string) (tells bool) {
+	s.Unasked() // of what was before
+	r := newStoreRun(t, "failover on replicas", uri)
+	lonely := func() (dead, primary *testservices.Redis) { return s.LonelyFailover(200 * time.Millisecond) }
+	for n := range short(3, 20) {
+		if n%2 == 0 {
+			redisFailOver(r, s, lonely)
+		} else {
+			redisFailOver(r, s, s.Failover)
+		}
 	}
 	v := r.finish()
-	if alone = alone && s.Primary() == primary; !alone && !v.OK() {
-		// Sentinels that replace a primary which lives, since the machine is slow: until it knows, it goes on with the replica that is left,
-		// and both give up what they had. Or they go on to a third one that has no whole copy yet. No durability prevents either.
-		t.Logf("the sentinels have replaced a primary by themselves: %s", v.Report())
-		return
+	if unasked := s.Unasked(); unasked != "" {
+		t.Logf("this run tells nothing, since the sentinels did something by themselves: %s", unasked)
+		return false
 	}
 	r.wantKept(v)
+	return true
 }
 
 // redisFailOver kills the primary amid the workload, and lets it come back as a replica only when another has taken its place.
-// It is quick if the sentinels can't have noticed that.
-func redisFailOver(r *redisRun, s *testservices.Sentinel) (primary *testservices.Redis, quick bool) {
+func redisFailOver(r *storeRun, s *testservices.Sentinel, failover func() (dead, primary *testservices.Redis)) {
 	r.t.Helper()
+	s.Settle()
 	r.trouble(func() {
-		var dead *testservices.Redis
 		began := time.Now()
-		dead, primary = s.Failover()
+		dead, _ := failover()
 		promoted := time.Since(began)
-		quick = promoted < time.Second // for which they wait
 		r.sound()
 		r.t.Logf("another primary after %v, posts go well after %v", promoted.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
 		s.Revive(dead)
 	})
 	r.goOn(300 * time.Millisecond)
-	return primary, quick
 }

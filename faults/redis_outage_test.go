@@ -16,7 +16,7 @@ import (
 // Redis is stopped, and started again: callers are told at once, nothing that was confirmed is lost, and the server goes on by itself.
 func TestRedisStopped(t *testing.T) {
 	redis := testservices.StartRedis(t, "--appendonly", "yes", "--appendfsync", "always")
-	r := newRedisRun(t, "stopped", "redis://"+redis.Address)
+	r := newStoreRun(t, "stopped", "redis://"+redis.Address)
 	for range short(2, 10) {
 		r.trouble(func() {
 			redis.Kill()
@@ -79,7 +79,7 @@ const redisRequestTimeout = 5 * time.Second // the server's own default
 // Redis stands still, takes requests, and carries them out when it goes on, whoever has given up on them: none is carried out twice.
 func TestRedisStandsStill(t *testing.T) {
 	redis := testservices.StartRedis(t)
-	r := newRedisRun(t, "stands still", "redis://"+redis.Address)
+	r := newStoreRun(t, "stands still", "redis://"+redis.Address)
 	for _, still := range short([]time.Duration{500 * time.Millisecond, 6 * time.Second}, []time.Duration{
 		100 * time.Millisecond, time.Second, 3 * time.Second, 6 * time.Second, 10 * time.Second, 20 * time.Second,
 	}) {
@@ -107,7 +107,7 @@ func TestRedisStandsStill(t *testing.T) {
 // Redis forgets the scripts, or everything it knew of them by a restart in order: no client notices.
 func TestRedisForgetsScripts(t *testing.T) {
 	redis := testservices.StartRedis(t)
-	r := newRedisRun(t, "forgets scripts", "redis://"+redis.Address)
+	r := newStoreRun(t, "forgets scripts", "redis://"+redis.Address)
 	for range short(10, 100) {
 		redis.Do("SCRIPT", "FLUSH")
 		r.goOn(50 * time.Millisecond)

@@ -25,11 +25,13 @@ var twinQueues = []string{
 	strings.Repeat("x", 65), "..", "%2e", "q%2Fq", "q%252Fq", "q%20", "%C3%A4", "%00", "q%3Fq", "q/q",
 }
 
-const twinNoQueues = 10 // of them
+const twinNoQueues = 11 // the first that is none
 
 var (
 	twinClients = []string{hostileClient, "30387f00-2b9e-11e3-b191-71861300734c", "{30387F002B9E11E3B19171861300734C}", "not a UUID"}
-	twinTerms   = []string{"60", "300", "1209600", "43200", "61", "59", "0", "-1", "1209601", "43201", "9223372036854775807", "9223372036854775808", "60.0", `"60"`, "null"}
+	twinBad     = []string{"59", "0", "-1", "1209601", "9223372036854775807", "9223372036854775808", "60.0", `"60"`, "null"}
+	twinLives   = append([]string{"60", "300", "1209600"}, twinBad...)        // TTLs of messages
+	twinTerms   = append([]string{"61", "301", "43200", "43201"}, twinBad...) // of claims: never that of a message, or milliseconds would decide
 	twinLimits  = []string{"1", "2", "3", "10", "19", "20", "21", "0", "-1", "99999999999999999999", "x", ""}
 	twinBodies  = []string{
 		"null", "0", "-0.0", "1e400", `""`, `"\u0000"`, `"日本語 \ud83d\ude00"`, `"\ud800"`, "[]", "{}", `{"": [1, {"a": null}], "a": 1, "a": 2}`, ` [ 1 , 2 ] `,
@@ -87,37 +89,38 @@ func (g *twinRandom) one(n int) bool { return g.IntN(n) == 0 }
 
 // request makes up a request.
 func (g *twinRandom) request() twinRequest {
-	if g.one(12) {
-		g.queue = twinQueue{g.likely(twinProjects), g.likely(twinQueues)}
+	if g.one(30) {
+		g.queue.project = twinProjects[g.IntN(len(twinProjects))]
 	}
-	if g.one(25) { // a queue that looks like the one at hand
-		g.queue.name = g.likely(twinQueues)
+	if g.one(30) {
+		g.queue.name = twinQueues[g.IntN(twinNoQueues)]
 	}
 	r := twinRequest{queue: g.queue, project: g.queue.project, client: g.likely(twinClients[:3])}
+	if g.one(25) {
+		r.queue.name = twinQueues[twinNoQueues+g.IntN(len(twinQueues)-twinNoQueues)]
+	}
 	if g.one(60) {
 		r.client = twinClients[3]
 	}
 	v := g.likely([]string{"/v1.1", "/v1"})
-	r.path = v + "/queues/" + g.queue.name
+	r.path = v + "/queues/" + r.queue.name
 	make := []func(*twinRequest, bool){
-		g.post, g.post, g.post, g.post, g.list, g.list, g.list, g.message, g.message, g.deleteMessage, g.deleteMessage, g.deleteMessage, g.many, g.pop,
-		g.claim, g.claim, g.claim, g.ofClaim, g.ofClaim, g.ofClaim, g.ofQueue, g.ofQueue, g.ofQueue, g.queues,
+		g.post, g.post, g.post, g.post, g.list, g.list, g.list, g.message, g.message, g.deleteMessage, g.deleteMessage, g.many, g.pop,
+		g.claim, g.claim, g.claim, g.ofClaim, g.ofClaim, g.ofClaim, g.ofClaim, g.ofQueue, g.ofQueue, g.queues,
 	}
 	make[g.IntN(len(make))](&r, v == "/v1")
 	return r
 }
 
-// thing is the symbol of one of these, most often of the queue at hand. There may be none.
+// thing is the symbol of one of these, most often of one of the latest of the queue at hand. There may be none.
 func (g *twinRandom) thing(letter string, things []twinThing) (symbol string, foreign bool) {
-	if len(things) == 0 || g.one(10) {
-		return g.likely([]string{"0", "zzz", "None", "%00", "..", "%2e%2e%2f", strings.Repeat("f", 21), strings.Repeat("9", 300)}), true
+	if len(things) == 0 || g.one(12) {
+		return g.likely([]string{"-", "zzz", "None", "%00", "..", "%2e%2e%2f", strings.Repeat("f", 21), strings.Repeat("9", 300)}), true
 	}
 	n := g.IntN(len(things))
-	for range 20 {
-		if things[n].queue == g.queue {
-			break
+	if !g.one(8) {
+		for n = len(things) - 1; n > 0 && (things[n].queue != g.queue || g.one(2)); n-- {
 		}
-		n = g.IntN(len(things))
 	}
 	return fmt.Sprintf("{%s%d}", letter, n), things[n].queue != g.queue
 }
@@ -138,15 +141,15 @@ func (g *twinRandom) query(parts ...string) string {
 func (g *twinRandom) post(r *twinRequest, old bool) {
 	r.kind, r.method = "messages", http.MethodPost
 	r.path += "/messages"
-	n := []int{1, 1, 1, 2, 3, 20, 0, 21}[min(g.IntN(8), g.IntN(8))]
+	n := []int{1, 2, 3, 20, 5, 21, 0}[min(g.IntN(7), g.IntN(7))]
 	messages := make([]string, n)
 	for i := range messages {
-		body, ttl := g.likely(twinBodies), g.likely(twinTerms[:3])
+		body, ttl := g.likely(twinBodies), g.likely(twinLives[:3])
 		if i > 0 && len(body) > 2_000 {
 			body = "1"
 		}
 		if g.one(8 * n) {
-			ttl = g.likely(twinTerms)
+			ttl = g.likely(twinLives)
 		}
 		messages[i] = fmt.Sprintf(`{"ttl": %s, "body": %s}`, ttl, body)
 	}
@@ -202,7 +205,7 @@ func (g *twinRandom) claim(r *twinRequest, _ bool) {
 }
 
 func (g *twinRandom) terms() string {
-	ttl, grace := g.likely(twinTerms[:2]), g.likely(twinTerms[:2])
+	ttl, grace := g.likely(twinTerms[:3]), g.likely(twinTerms[:3])
 	if g.one(8) {
 		ttl, grace = g.likely(twinTerms), g.likely(twinTerms)
 	}
@@ -221,7 +224,7 @@ func (g *twinRandom) ofClaim(r *twinRequest, _ bool) {
 func (g *twinRandom) ofQueue(r *twinRequest, _ bool) {
 	r.kind, r.method = "queue", []string{http.MethodPut, http.MethodPut, http.MethodGet, http.MethodGet}[g.IntN(4)]
 	switch {
-	case g.one(5):
+	case g.one(8):
 		r.method = http.MethodDelete
 	case g.one(3):
 		r.kind, r.method = "stats", http.MethodGet
@@ -234,5 +237,5 @@ func (g *twinRandom) ofQueue(r *twinRequest, _ bool) {
 // queues lists those of a project.
 func (g *twinRandom) queues(r *twinRequest, _ bool) {
 	r.kind, r.method = "queues", http.MethodGet
-	r.path = strings.TrimSuffix(r.path, "/"+g.queue.name) + g.query("limit="+g.likely(twinLimits), "marker="+url.QueryEscape(g.likely(twinProjects)), "detailed=true")
+	r.path = strings.TrimSuffix(r.path, "/"+r.queue.name) + g.query("limit="+g.likely(twinLimits), "marker="+url.QueryEscape(g.likely(twinProjects)), "detailed=true")
 }

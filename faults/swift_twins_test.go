@@ -3,42 +3,84 @@
 package faults
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/marconi-mq/marconi"
+	"github.com/marconi-mq/marconi/broker"
 	"github.com/marconi-mq/marconi/internal/testservices"
+	"github.com/marconi-mq/marconi/storage"
+	"github.com/marconi-mq/marconi/storage/memory"
+	"github.com/marconi-mq/marconi/storage/swift/indexed"
+	"github.com/marconi-mq/marconi/storage/swift/pure"
+	"github.com/marconi-mq/marconi/storage/swift/swifttest"
+	"github.com/marconi-mq/marconi/transport/dialect"
+	"github.com/marconi-mq/marconi/transport/rest"
 )
 
-// TestSwiftTwins asks servers over Swift what it asks one over memory, good and bad, and wants the same answers.
+// TestSwiftTwins asks stores over Swift what it asks one in memory, good and bad, and wants the same answers.
 func TestSwiftTwins(t *testing.T) {
-	s := testservices.StartSwift(t, testservices.SwiftOptions{})
-	for design, options := range map[string]string{"with an index": swiftIndex(t), "alone": "index=none"} {
-		t.Run(design, func(t *testing.T) {
-			model := startTwin(t, "memory://")
-			other := startTwin(t, s.StorageURI+"&"+options)
-			random := newTwinRandom(t)
-			for range short(300, 5_000) {
-				r := random.request()
-				want, got := model.ask(t, r), other.ask(t, r)
-				if got.status >= http.StatusInternalServerError {
-					t.Fatalf("%v is answered %.2000s; the server says\n%s", r, got, other.said)
-				}
-				if diff := cmp.Diff(want.String(), got.String()); diff != "" && !r.loose {
-					t.Fatalf("%v is answered otherwise over Swift (+) than over memory (-): %s", r, diff)
-				}
-				random.note(r, model, want)
-			}
-			t.Logf("answers: %v", random.answers)
-			random.wantVariety(t)
-		})
+	t.Run("in memory", func(t *testing.T) {
+		for design, open := range twinDesigns {
+			t.Run(design, func(t *testing.T) {
+				compareTwins(t, serveTwin(t, nil), serveTwin(t, open), short(2_000, 100_000))
+			})
+		}
+	})
+	t.Run("for real", func(t *testing.T) {
+		s := testservices.StartSwift(t, testservices.SwiftOptions{})
+		for design, options := range map[string]string{"with an index": swiftIndex(t), "alone": "index=none"} {
+			t.Run(design, func(t *testing.T) {
+				compareTwins(t, startTwin(t, "memory://"), startTwin(t, s.StorageURI+"&"+options), short(150, 3_000))
+			})
+		}
+	})
+}
+
+// compareTwins asks both the same, n times.
+func compareTwins(t *testing.T, model, other *twin, n int) {
+	t.Helper()
+	random := newTwinRandom(t)
+	for range n {
+		r := random.request()
+		want, got := model.ask(t, r), other.ask(t, r)
+		if got.status >= http.StatusInternalServerError {
+			t.Fatalf("%v is answered %.2000s; the server says\n%s", r, got, other.said)
+		}
+		if diff := cmp.Diff(want.String(), got.String()); diff != "" && !r.loose {
+			t.Fatalf("%v is answered otherwise over Swift (+) than over memory (-): %s", r, diff)
+		}
+		random.note(r, model, want)
 	}
+	t.Logf("answers: %v", random.answers)
+	if n > 1_000 {
+		random.wantVariety(t)
+	}
+}
+
+// twinDesigns are the stores over an account in memory.
+var twinDesigns = map[string]func(context.Context) (marconi.DataStore, error){
+	"with an index": func(context.Context) (marconi.DataStore, error) {
+		return indexed.New(swifttest.NewMemory(swifttest.Options{}), memory.New(storage.Options{}).Data, indexed.Options{})
+	},
+	"alone": func(ctx context.Context) (marconi.DataStore, error) {
+		return pure.New(ctx, swifttest.NewMemory(swifttest.Options{}), pure.Options{ReapEvery: 20 * time.Millisecond})
+	},
+	"alone, in shards": func(ctx context.Context) (marconi.DataStore, error) {
+		return pure.New(ctx, swifttest.NewMemory(swifttest.Options{}), pure.Options{Shards: 3, ReapEvery: 20 * time.Millisecond})
+	},
 }
 
 // A twinRequest is asked of both. In its path and body, {m3} is the third message that was ever posted, {c3} the third claim, and
@@ -75,26 +117,48 @@ func startTwin(t *testing.T, uri string) *twin {
 	return &twin{process: start(t, "--store", uri, "--request-timeout", "60"), symbols: map[string]string{}}
 }
 
+// serveTwin is a server in this process over a store; nil is one in memory.
+func serveTwin(t *testing.T, open func(context.Context) (marconi.DataStore, error)) *twin {
+	t.Helper()
+	said := &transcript{}
+	return &twin{process: &process{url: serveStore(t, open, said), said: said}, symbols: map[string]string{}}
+}
+
+// serveStore starts a server in this process over a store, with queues in memory, and gives its URL. It ends with the test.
+func serveStore(t *testing.T, open func(context.Context) (marconi.DataStore, error), said io.Writer) string {
+	t.Helper()
+	opened := memory.New(storage.Options{})
+	data, err := opened.Data, error(nil)
+	if open != nil {
+		data, err = open(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	logger := slog.New(slog.NewTextHandler(said, nil))
+	b := broker.New(broker.Config{Control: opened.Control, Data: data, Logger: logger})
+	handler, err := rest.New(rest.Config{Versions: dialect.All, Logger: logger, Broker: b})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(handler)
+	t.Cleanup(func() {
+		server.Close()
+		b.Close()
+		if err := errors.Join(data.Close(), opened.Data.Close(), opened.Control.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return server.URL
+}
+
 // ask sends a request in this server's words, and gives the answer without them.
 func (w *twin) ask(t *testing.T, r twinRequest) twinAnswer {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), r.method, w.url+w.say(r.path), strings.NewReader(w.say(r.body)))
-	if err != nil {
-		t.Fatalf("%v: %v", r, err)
-	}
-	request.Header = http.Header{"X-Project-Id": {r.project}, "Client-Id": {r.client}}
-	answer, err := http.DefaultClient.Do(request)
+	r.path, r.body = w.say(r.path), w.say(r.body)
+	a, err := w.send(t.Context(), r)
 	if err != nil {
 		t.Fatalf("%v: %v; the server says\n%s", r, err, w.said)
-	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatalf("%v: %v", r, err)
-	}
-	a := twinAnswer{status: answer.StatusCode, body: string(body)}
-	for _, name := range []string{"Location", "Content-Location", "Content-Type", "Allow", "Retry-After"} {
-		a.header += name + ": " + answer.Header.Get(name) + "\n"
 	}
 	if !r.loose {
 		w.learn(a)
@@ -103,13 +167,33 @@ func (w *twin) ask(t *testing.T, r twinRequest) twinAnswer {
 	return a
 }
 
+// send sends a request as it is.
+func (w *twin) send(ctx context.Context, r twinRequest) (twinAnswer, error) {
+	request, err := http.NewRequestWithContext(ctx, r.method, w.url+r.path, strings.NewReader(r.body))
+	if err != nil {
+		return twinAnswer{}, err
+	}
+	request.Header = http.Header{"X-Project-Id": {r.project}, "Client-Id": {r.client}}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return twinAnswer{}, err
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	a := twinAnswer{status: answer.StatusCode, body: string(body)}
+	for _, name := range []string{"Location", "Content-Location", "Content-Type", "Allow", "Retry-After"} {
+		a.header += name + ": " + answer.Header.Get(name) + "\n"
+	}
+	return a, err
+}
+
 var (
 	twinSymbol  = regexp.MustCompile(`\{([mcp])(\d+)\}`)
-	twinMessage = regexp.MustCompile(`/messages/([\w-]+)|"id":"([\w-]+)"`)
-	twinClaim   = regexp.MustCompile(`/claims/([\w-]+)|claim_id=([\w-]+)`)
+	twinMessage = regexp.MustCompile(`/messages/([\w-]{20,})|"id":"([\w-]+)"`)
+	twinClaim   = regexp.MustCompile(`/claims/([\w-]{20,})|claim_id=([\w-]{20,})`)
 	twinMarker  = regexp.MustCompile(`(/messages\?(?:[^"&]*&)*marker=)([^"&]*)`)
 	twinID      = regexp.MustCompile(`[\w-]{8,}`)
-	twinTime    = regexp.MustCompile(`"age":\d+|"created":"[^"]*"`)
+	twinAny     = regexp.MustCompile(`"age":\d+|"created":"[^"]*"|"description":"[^"]*"`) // of two reasons a store may name either
 )
 
 // say puts this server's words into a text.
@@ -144,7 +228,7 @@ func (w *twin) name(word, kind string, words []string) []string {
 // translate takes this server's words out of a text.
 func (w *twin) translate(text string) string {
 	text = twinMarker.ReplaceAllString(text, "$1*")
-	text = twinTime.ReplaceAllString(text, "*")
+	text = twinAny.ReplaceAllString(text, "*")
 	return twinID.ReplaceAllStringFunc(text, func(word string) string {
 		if symbol := w.symbols[word]; symbol != "" {
 			return symbol

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -37,6 +38,8 @@ type workload struct {
 	clock  *ledger.Clock
 
 	kept, jobs, mixed *workloadQueue
+
+	every int // each so-many-th of the actors takes part, from the second on; 0: all do
 
 	posting, taking               atomic.Bool // what is to go on
 	producers, workers, observers sync.WaitGroup
@@ -109,11 +112,11 @@ func (w *workload) queue(name string) *workloadQueue {
 func (w *workload) begin(ctx context.Context) {
 	w.posting.Store(true)
 	w.taking.Store(true)
-	for range workloadProducers {
+	for range w.actors(workloadProducers) {
 		p := &workloadProducer{w, w.l.Producer(), w.random.child()}
 		w.producers.Go(func() { p.run(ctx) })
 	}
-	for i := range workloadWorkers {
+	for i := range w.actors(workloadWorkers) {
 		k := &workloadWorker{workload: w, book: w.l.Worker(fmt.Sprintf("worker %d", i)), random: w.random.child(), queue: w.jobs}
 		switch {
 		case i >= 12:
@@ -126,7 +129,7 @@ func (w *workload) begin(ctx context.Context) {
 		}
 		w.workers.Go(func() { k.run(ctx) })
 	}
-	for i := range workloadObservers {
+	for i := range w.actors(workloadObservers) {
 		q := []*workloadQueue{w.kept, w.kept, w.jobs, w.jobs, w.mixed}[i]
 		o := ledger.Observing{Name: fmt.Sprintf("observer %d", i), Claimed: i%2 == 0}
 		b := &workloadObserver{workload: w, queue: q, claimed: o.Claimed, book: w.l.Observer(q.book, o)}
@@ -134,6 +137,22 @@ func (w *workload) begin(ctx context.Context) {
 			b.count = &w.keptShown[i]
 		}
 		w.observers.Go(func() { b.run(ctx) })
+	}
+}
+
+// leave waits for those who work when a test's context has ended.
+func (w *workload) leave() {
+	w.producers.Wait()
+	w.workers.Wait()
+	w.observers.Wait()
+	w.server.dead()
+}
+
+// actors gives the numbers of those of n that take part.
+func (w *workload) actors(n int) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for i := min(1, w.every); i < n && yield(i); i += max(1, w.every) {
+		}
 	}
 }
 

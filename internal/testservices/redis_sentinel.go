@@ -15,12 +15,15 @@ import (
 // MasterName is the name under which the sentinels know the primary.
 const MasterName = "marconi"
 
-// A Sentinel is a primary with two replicas, and three sentinels that watch them. A primary that is silent for a second is
+// A Sentinel is a primary with two replicas, and three sentinels that watch them. A primary that is silent for a while is
 // replaced.
 type Sentinel struct {
 	Servers   []*Redis // the first was made the primary
 	Sentinels []*Redis
 	t         testing.TB
+
+	data    string   // the ID of the primary's data, when all had settled
+	unasked []string // what nobody asked for
 }
 
 // SentinelOptions are what protects it.
@@ -40,18 +43,14 @@ func StartSentinel(t testing.TB, o SentinelOptions) *Sentinel {
 	for range 3 {
 		s.Sentinels = append(s.Sentinels, s.newSentinel(o))
 	}
-	for _, one := range s.Servers {
-		if err := until(30*time.Second, one.attached); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, one := range s.Sentinels {
-		if err := until(30*time.Second, one.whole); err != nil {
-			t.Fatal(err)
-		}
-	}
+	s.Settle()
 	return s
 }
+
+// downAfter is how long a primary is silent until a sentinel takes it for dead. It connects to one that was promoted within a second,
+// not at once, and goes on for five with what the others thought of the one before: after a second of silence it would
+// sometimes have that one replaced, too, though it lives.
+const downAfter = 3 * time.Second
 
 func (s *Sentinel) newServer(i int, o SentinelOptions) *Redis {
 	s.t.Helper()
@@ -78,7 +77,7 @@ func (s *Sentinel) newSentinel(o SentinelOptions) *Redis {
 		fmt.Sprintf("port %d", one.port),
 		"dir " + one.dir,
 		fmt.Sprintf("sentinel monitor %s 127.0.0.1 %d 2", MasterName, s.Servers[0].port),
-		"sentinel down-after-milliseconds " + MasterName + " 1000",
+		fmt.Sprintf("sentinel down-after-milliseconds %s %d", MasterName, downAfter.Milliseconds()),
 		"sentinel failover-timeout " + MasterName + " 2000",
 		"sentinel parallel-syncs " + MasterName + " 2",
 	}
@@ -111,23 +110,6 @@ func (s *Redis) attached() error {
 	return want("the link of "+s.Address, field(text, "master_link_status"), "up")
 }
 
-// whole is an error for a sentinel that does not know all the others, and both replicas.
-func (s *Redis) whole() error {
-	reply, err := s.ask("SENTINEL", "master", MasterName)
-	if err != nil {
-		return err
-	}
-	list := reply.([]any)
-	known := map[any]any{}
-	for i := 0; i+1 < len(list); i += 2 {
-		known[list[i]] = list[i+1]
-	}
-	if err := want("num-slaves", fmt.Sprint(known["num-slaves"]), "2"); err != nil {
-		return err
-	}
-	return want("num-other-sentinels", fmt.Sprint(known["num-other-sentinels"]), "2")
-}
-
 // Addresses are those of the sentinels, for a URI.
 func (s *Sentinel) Addresses() string {
 	var all []string
@@ -156,12 +138,42 @@ func (s *Sentinel) Primary() *Redis {
 	return nil
 }
 
-// Failover kills the primary and waits until another takes writes. The dead one stays so: [Sentinel.Revive].
+// Failover kills the primary, when all has settled, and waits until another takes writes. The dead one stays so:
+// [Sentinel.Revive].
 func (s *Sentinel) Failover() (dead, primary *Redis) {
 	s.t.Helper()
-	dead = s.Primary()
+	return s.failover(0)
+}
+
+// LonelyFailover is a [Sentinel.Failover] of a primary that has been cut off from its replicas for so long: they have nothing of
+// what it did meanwhile, whereas of one that dies at once they have nearly all.
+func (s *Sentinel) LonelyFailover(alone time.Duration) (dead, primary *Redis) {
+	s.t.Helper()
+	return s.failover(alone)
+}
+
+func (s *Sentinel) failover(alone time.Duration) (dead, primary *Redis) {
+	s.t.Helper()
+	dead = s.Settle()
+	if alone > 0 {
+		s.others(dead, (*Redis).Pause) // or they would connect again at once
+		dead.Do("CLIENT", "KILL", "TYPE", "replica")
+		time.Sleep(alone)
+	}
+	began := time.Now()
 	dead.Kill()
-	return dead, s.AwaitPrimary(dead)
+	s.others(dead, (*Redis).Resume)
+	primary = s.AwaitPrimary(dead)
+	s.inherited(primary, time.Since(began))
+	return dead, primary
+}
+
+func (s *Sentinel) others(one *Redis, do func(*Redis)) {
+	for _, other := range s.Servers {
+		if other != one {
+			do(other)
+		}
+	}
 }
 
 // AwaitPrimary waits until another than old is primary and takes writes.
@@ -180,7 +192,7 @@ func (s *Sentinel) AwaitPrimary(old *Redis) (primary *Redis) {
 	return primary
 }
 
-// Revive starts a server that was killed, as a replica, and waits until all is whole again.
+// Revive starts a server that was killed, as a replica, and waits until all has settled again.
 func (s *Sentinel) Revive(dead *Redis) {
 	s.t.Helper()
 	primary := s.Primary()
@@ -188,9 +200,5 @@ func (s *Sentinel) Revive(dead *Redis) {
 	dead.args = slices.Concat(args, []string{"--replicaof", "127.0.0.1", fmt.Sprint(primary.port)})
 	dead.Start()
 	dead.args = args
-	for _, one := range s.Servers {
-		if err := until(60*time.Second, one.attached); err != nil {
-			s.t.Fatal(err)
-		}
-	}
+	s.Settle()
 }

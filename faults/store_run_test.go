@@ -17,22 +17,22 @@ import (
 	"github.com/marconi-mq/marconi/ledger/linear"
 )
 
-// A redisRun is a workload on one server, whose store in Redis has a hard time meanwhile.
-type redisRun struct {
+// A storeRun is a workload on one server, whose store has a hard time meanwhile.
+type storeRun struct {
 	*workload
 	t       testing.TB
 	process *process
-	door    *redisDoor
+	door    *storeDoor
 }
 
-// redisPatience is how long a workload may take to get somewhere.
-const redisPatience = 3 * time.Minute
+// storePatience is how long a workload may take to get somewhere.
+const storePatience = 3 * time.Minute
 
-// newRedisRun starts a server over the store at uri, with more arguments, and sets the workload to work.
-func newRedisRun(t testing.TB, run, uri string, args ...string) *redisRun {
+// newStoreRun starts a server over the store at uri, with more arguments, and sets the workload to work.
+func newStoreRun(t testing.TB, run, uri string, args ...string) *storeRun {
 	t.Helper()
-	r := &redisRun{workload: newWorkload(t, run), t: t, process: start(t, append(args, "--store", uri)...)}
-	r.door = &redisDoor{to: client.NewTransport()}
+	r := &storeRun{workload: newWorkload(t, run), t: t, process: start(t, append(args, "--store", uri)...)}
+	r.door = &storeDoor{to: client.NewTransport()}
 	c, err := client.New(r.process.url, client.Config{Project: workloadProject, Transport: r.door})
 	if err == nil {
 		err = c.Ping(t.Context())
@@ -53,20 +53,20 @@ func newRedisRun(t testing.TB, run, uri string, args ...string) *redisRun {
 }
 
 // goOn lets the workload work on a sound store for so long at least, and until it has got somewhere.
-func (r *redisRun) goOn(least time.Duration) {
+func (r *storeRun) goOn(least time.Duration) {
 	r.t.Helper()
 	const somewhere = 100 // messages shown
 	before := r.l.Progress().Delivered
 	time.Sleep(least)
-	for end := time.Now().Add(redisPatience); r.l.Progress().Delivered < before+somewhere; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(storePatience); r.l.Progress().Delivered < before+somewhere; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
-			r.t.Fatalf("in %v the server has not shown %d messages, and says\n%s", redisPatience, somewhere, r.process.said)
+			r.t.Fatalf("in %v the server has not shown %d messages, and says\n%s", storePatience, somewhere, r.process.said)
 		}
 	}
 }
 
 // trouble does something to the store. Until it is over, an answer of 503 is no cause for complaint.
-func (r *redisRun) trouble(do func()) {
+func (r *storeRun) trouble(do func()) {
 	r.t.Helper()
 	life, _ := r.server.get()
 	life.doomed.Store(true)
@@ -76,12 +76,12 @@ func (r *redisRun) trouble(do func()) {
 }
 
 // sound waits until posts go well again, and until what was sent before has been answered.
-func (r *redisRun) sound() {
+func (r *storeRun) sound() {
 	r.t.Helper()
 	began := time.Now()
 	for r.door.goodSince(began) < 50 {
-		if time.Since(began) > redisPatience {
-			r.t.Fatalf("%v after the trouble posts still fail, and the server says\n%s", redisPatience, r.process.said)
+		if time.Since(began) > storePatience {
+			r.t.Fatalf("%v after the trouble posts still fail, and the server says\n%s", storePatience, r.process.said)
 		}
 		time.Sleep(time.Millisecond)
 	}
@@ -89,7 +89,7 @@ func (r *redisRun) sound() {
 }
 
 // finish drains the queues, stops the server, and gives the ledger's verdict.
-func (r *redisRun) finish() ledger.Verdict {
+func (r *storeRun) finish() ledger.Verdict {
 	r.t.Helper()
 	if err := r.end(r.t.Context()); err != nil {
 		r.t.Fatalf("%v; the server says\n%s", err, r.process.said)
@@ -109,7 +109,7 @@ func (r *redisRun) finish() ledger.Verdict {
 }
 
 // wantKept holds that nothing was lost, doubled or lent twice, and that nobody was told so.
-func (r *redisRun) wantKept(v ledger.Verdict) {
+func (r *storeRun) wantKept(v ledger.Verdict) {
 	r.t.Helper()
 	if n, first := r.complained(); n > 0 {
 		r.t.Errorf("%d answers that should not have been, or should have, the first of them %s", n, first)
@@ -127,8 +127,8 @@ func (r *redisRun) wantKept(v ledger.Verdict) {
 	}
 }
 
-// A redisDoor is a transport to which 503 is no answer: what was asked for may have been done.
-type redisDoor struct {
+// A storeDoor is a transport to which 503 is no answer: what was asked for may have been done.
+type storeDoor struct {
 	to      http.RoundTripper
 	refused atomic.Int64 // answers of 503
 	bare    atomic.Int64 // of those, without Retry-After
@@ -138,10 +138,10 @@ type redisDoor struct {
 	running map[*http.Request]time.Time
 }
 
-var errRedisDoor = errors.New("503")
+var errStoreDoor = errors.New("503")
 
 // RoundTrip implements http.RoundTripper.
-func (d *redisDoor) RoundTrip(r *http.Request) (*http.Response, error) {
+func (d *storeDoor) RoundTrip(r *http.Request) (*http.Response, error) {
 	d.enter(r)
 	defer d.leave(r)
 	answer, err := d.to.RoundTrip(r)
@@ -156,7 +156,7 @@ func (d *redisDoor) RoundTrip(r *http.Request) (*http.Response, error) {
 			d.bare.Add(1)
 		}
 		time.Sleep(20 * time.Millisecond) // not the Retry-After, so that there is a throng
-		return nil, fmt.Errorf("%w: %s %s: %s", errRedisDoor, r.Method, r.URL.Path, text)
+		return nil, fmt.Errorf("%w: %s %s: %s", errStoreDoor, r.Method, r.URL.Path, text)
 	case answer.StatusCode == http.StatusCreated && r.Method == http.MethodPost:
 		d.mu.Lock()
 		defer d.mu.Unlock()
@@ -166,9 +166,9 @@ func (d *redisDoor) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // CloseIdleConnections lets a client close what it has opened.
-func (d *redisDoor) CloseIdleConnections() { d.to.(*http.Transport).CloseIdleConnections() }
+func (d *storeDoor) CloseIdleConnections() { d.to.(*http.Transport).CloseIdleConnections() }
 
-func (d *redisDoor) enter(r *http.Request) {
+func (d *storeDoor) enter(r *http.Request) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.running == nil {
@@ -177,14 +177,14 @@ func (d *redisDoor) enter(r *http.Request) {
 	d.running[r] = time.Now()
 }
 
-func (d *redisDoor) leave(r *http.Request) {
+func (d *storeDoor) leave(r *http.Request) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.running, r)
 }
 
 // goodSince counts the posts and claims that have gone well since then.
-func (d *redisDoor) goodSince(t time.Time) (n int) {
+func (d *storeDoor) goodSince(t time.Time) (n int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for i := len(d.posts) - 1; i >= 0 && d.posts[i].After(t); i-- {
@@ -194,7 +194,7 @@ func (d *redisDoor) goodSince(t time.Time) (n int) {
 }
 
 // settle waits until no request is under way that was sent before t.
-func (d *redisDoor) settle(t time.Time) {
+func (d *storeDoor) settle(t time.Time) {
 	older := func() bool {
 		d.mu.Lock()
 		defer d.mu.Unlock()
@@ -211,7 +211,7 @@ func (d *redisDoor) settle(t time.Time) {
 }
 
 // gap is the longest time between two that went well.
-func (d *redisDoor) gap() (longest time.Duration) {
+func (d *storeDoor) gap() (longest time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for i := 1; i < len(d.posts); i++ {
