@@ -130,9 +130,9 @@ func (s settings) places() []string {
 	return s.addresses
 }
 
-// multiplex is the binary logarithm of a number of connections, as the library wants it: below 0 is one.
+// multiplex is the binary logarithm of a number of connections, as the library wants it: 0 is its own choice, below is one.
 func multiplex(connections int) int {
-	return map[int]int{1: -1, 2: 1, 4: 2, 8: 3}[connections]
+	return map[int]int{0: 0, 1: -1, 2: 1, 4: 2, 8: 3}[connections]
 }
 
 // load makes scripts known to all servers, so that the first calls need not carry them along. A server that comes later, or

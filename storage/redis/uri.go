@@ -49,7 +49,7 @@ type settings struct {
 	waitReplicas int           // at least so many, and all that are connected
 	waiters      int           // connections to a server that wait for durability, at most
 
-	connections    int           // to a server, shared by all calls; a power of two
+	connections    int           // to a server, shared by all calls; a power of two, 0: as the processors are
 	connectTimeout time.Duration // for a connection, its log-in included
 	socketTimeout  time.Duration // silence of a server that owes an answer, until a connection is given up; a second at least
 	reconnects     int           // tries after one that could not connect
@@ -69,9 +69,6 @@ func defaultSettings() settings {
 	return settings{
 		scheme: "redis", prefix: "mq1",
 		wait: 2 * time.Second, waitReplicas: 1, waiters: 128,
-		// Redis reads 16 KiB of a connection at a time and, where it syncs each write, syncs once for all that it has read. Eight would cost
-		// more calls of the system than they gain.
-		connections:    4,
 		connectTimeout: 2 * time.Second, socketTimeout: 3 * time.Second,
 		reconnects: 3, reconnectSleep: 50 * time.Millisecond,
 	}
