@@ -31,7 +31,14 @@ const storePatience = 3 * time.Minute
 // newStoreRun starts a server over the store at uri, with more arguments, and sets the workload to work.
 func newStoreRun(t testing.TB, run, uri string, args ...string) *storeRun {
 	t.Helper()
-	r := &storeRun{workload: newWorkload(t, run), t: t, process: start(t, append(args, "--store", uri)...)}
+	return newStoreRunOf(t, run, 0, append(args, "--store", uri)...)
+}
+
+// newStoreRunOf is [newStoreRun] with each so-many-th of the actors, on a server with these arguments.
+func newStoreRunOf(t testing.TB, run string, every int, args ...string) *storeRun {
+	t.Helper()
+	r := &storeRun{workload: newWorkload(t, run), t: t, process: start(t, args...)}
+	r.every = every
 	r.door = &storeDoor{to: client.NewTransport()}
 	c, err := client.New(r.process.url, client.Config{Project: workloadProject, Transport: r.door})
 	if err == nil {
@@ -40,12 +47,7 @@ func newStoreRun(t testing.TB, run, uri string, args ...string) *storeRun {
 	if err != nil {
 		t.Fatalf("the server does not answer: %v\n%s", err, r.process.said)
 	}
-	t.Cleanup(func() { // the test's context has ended
-		r.producers.Wait()
-		r.workers.Wait()
-		r.observers.Wait()
-		r.server.dead()
-	})
+	t.Cleanup(r.leave)
 	r.server.born(c)
 	r.begin(t.Context())
 	r.goOn(300 * time.Millisecond)

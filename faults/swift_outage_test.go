@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/marconi-mq/marconi/client"
 	"github.com/marconi-mq/marconi/internal/testservices"
 	"github.com/marconi-mq/marconi/ledger"
 )
@@ -22,21 +21,7 @@ func swiftArguments(s *testservices.Swift, options string) []string {
 // newSwiftRun sets some of a workload to work on a server over an account of Swift. Its bodies are small, and in Swift nevertheless.
 func newSwiftRun(t *testing.T, run string, s *testservices.Swift, options string, every int) *storeRun {
 	t.Helper()
-	r := &storeRun{workload: newWorkload(t, run), t: t, process: start(t, swiftArguments(s, options)...)}
-	r.every = every
-	r.door = &storeDoor{to: client.NewTransport()}
-	c, err := client.New(r.process.url, client.Config{Project: workloadProject, Transport: r.door})
-	if err == nil {
-		err = c.Ping(t.Context())
-	}
-	if err != nil {
-		t.Fatalf("the server does not answer: %v\n%s", err, r.process.said)
-	}
-	t.Cleanup(r.leave)
-	r.server.born(c)
-	r.begin(t.Context())
-	r.goOn(300 * time.Millisecond)
-	return r
+	return newStoreRunOf(t, run, every, swiftArguments(s, options)...)
 }
 
 // swiftEvery is how much of a workload works on Swift alone, where each claim is dozens of requests.
