@@ -36,7 +36,7 @@ func Canned(t testing.TB) (url string) {
 		t.Cleanup(release)
 		others = usable[:1].String()
 	}
-	c := exec.Command(os.Args[0], canned, others)
+	c := exec.CommandContext(context.WithoutCancel(t.Context()), os.Args[0], canned, others) // it ends by the end of its input, when the test has
 	c.Stderr = os.Stderr
 	life, err := c.StdinPipe()
 	if err != nil {

@@ -167,7 +167,7 @@ func (e *exchange) readAnswer(request *http.Request) error {
 			return err
 		}
 		if !plain {
-			response, err := http.ReadResponse(e.r, request)
+			response, err := http.ReadResponse(e.r, request) //nolint:bodyclose // whoever is given the answer closes it
 			if err != nil {
 				return err
 			}
@@ -193,12 +193,12 @@ func (e *exchange) Read(p []byte) (n int, err error) {
 		n, err = e.r.Read(p[:min(int64(len(p)), e.left)])
 		if e.left -= int64(n); e.left == 0 {
 			err = io.EOF
-		} else if err == io.EOF {
+		} else if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
 		}
 	}
 	switch {
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		e.end(!e.response.Close)
 	case err != nil:
 		e.end(false)

@@ -60,7 +60,7 @@ func transport(t *testing.T, host string, n int) *wire.Transport {
 	return w
 }
 
-func request(t *testing.T, ctx context.Context, method, url, body string) *http.Request {
+func request(ctx context.Context, t *testing.T, method, url, body string) *http.Request {
 	t.Helper()
 	var reader io.Reader
 	if body != "" {
@@ -117,7 +117,7 @@ func TestAnswersOverOneConnection(t *testing.T) {
 	defer standard.CloseIdleConnections()
 	for name := range answers {
 		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodHead, http.MethodDelete} {
-			r := request(t, t.Context(), method, s.URL+"/a?b=c", "")
+			r := request(t.Context(), t, method, s.URL+"/a?b=c", "")
 			r.Header.Set("X-Answer", name)
 			got, err := ours.RoundTrip(r)
 			if err != nil {
@@ -172,18 +172,18 @@ func TestConnectionsThatCantServeAgain(t *testing.T) {
 	})
 	w := transport(t, s.host(), 4)
 	for range 2 {
-		if _, body, err := ask(t, w, request(t, t.Context(), "GET", s.URL+"/close", "")); err != nil || len(body) != 100_000 {
+		if _, body, err := ask(t, w, request(t.Context(), t, "GET", s.URL+"/close", "")); err != nil || len(body) != 100_000 {
 			t.Fatalf("%d bytes, %v", len(body), err)
 		}
 	}
-	unread, err := w.RoundTrip(request(t, t.Context(), "GET", s.URL+"/unread", ""))
+	unread, err := w.RoundTrip(request(t.Context(), t, "GET", s.URL+"/unread", ""))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range 2 { // to close it again does nothing
 		unread.Body.Close()
 	}
-	if _, _, err := ask(t, w, request(t, t.Context(), "GET", s.URL+"/", "")); err != nil {
+	if _, _, err := ask(t, w, request(t.Context(), t, "GET", s.URL+"/", "")); err != nil {
 		t.Fatal(err)
 	}
 	if n := s.opened.Load(); n != 4 {
@@ -204,7 +204,7 @@ func TestTheSetDoesNotGrow(t *testing.T) {
 	var all sync.WaitGroup
 	for range callers {
 		all.Go(func() {
-			if _, _, err := ask(t, w, request(t, t.Context(), "GET", s.URL, "")); err != nil {
+			if _, _, err := ask(t, w, request(t.Context(), t, "GET", s.URL, "")); err != nil {
 				t.Error(err)
 			}
 		})
@@ -214,19 +214,19 @@ func TestTheSetDoesNotGrow(t *testing.T) {
 		t.Errorf("%d connections were opened and %d requests under way at once, want %d at most", s.opened.Load(), most.Load(), connections)
 	}
 	holding := transport(t, s.host(), 1)
-	held, err := holding.RoundTrip(request(t, t.Context(), "GET", s.URL, ""))
+	held, err := holding.RoundTrip(request(t.Context(), t, "GET", s.URL, ""))
 	if err != nil || held.Body != http.NoBody { // it was given back at once
 		t.Fatalf("%v, %v; want no body", held, err)
 	}
 	blocked := serve(t, func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "text") })
 	only := transport(t, blocked.host(), 1)
-	first, err := only.RoundTrip(request(t, t.Context(), "GET", blocked.URL, ""))
+	first, err := only.RoundTrip(request(t.Context(), t, "GET", blocked.URL, ""))
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	if _, err := only.RoundTrip(request(t, ctx, "GET", blocked.URL, "")); measure.Classify(err) != measure.Timeout {
+	if _, err := only.RoundTrip(request(ctx, t, "GET", blocked.URL, "")); measure.Classify(err) != measure.Timeout {
 		t.Errorf("a request without a connection ended with %v, want a timeout", err)
 	}
 	first.Body.Close()
@@ -237,7 +237,7 @@ func TestClosedConnectionsAreReplaced(t *testing.T) {
 	s := serve(t, func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "text") })
 	w := transport(t, s.host(), 1)
 	for n := range int64(3) {
-		if _, body, err := ask(t, w, request(t, t.Context(), "POST", s.URL, "body")); err != nil || body != "text" {
+		if _, body, err := ask(t, w, request(t.Context(), t, "POST", s.URL, "body")); err != nil || body != "text" {
 			t.Fatalf("%q, %v", body, err)
 		}
 		if got := s.opened.Load(); got != n+1 {
@@ -285,7 +285,7 @@ func TestNothingIsSentTwice(t *testing.T) {
 		for _, method := range []string{"GET", "POST"} {
 			host, requests := cutOff(t, text)
 			w := transport(t, host, 1)
-			_, _, err := ask(t, w, request(t, t.Context(), method, "http://"+host, ""))
+			_, _, err := ask(t, w, request(t.Context(), t, method, "http://"+host, ""))
 			if err == nil || errors.Is(err, io.EOF) || measure.Classify(&client.TransportError{Err: err}) != measure.Reset {
 				t.Errorf("%s answered by %q: %v, of class %q; want a broken connection", method, text, err, measure.Classify(&client.TransportError{Err: err}))
 			}
@@ -319,11 +319,11 @@ func TestContexts(t *testing.T) {
 			<-arrived
 			cancel()
 		}()
-		if _, _, err := ask(t, w, request(t, ctx, "GET", s.URL+path, "")); !errors.Is(err, context.Canceled) {
+		if _, _, err := ask(t, w, request(ctx, t, "GET", s.URL+path, "")); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s ended with %v, want %v", path, err, context.Canceled)
 		}
 		ctx, cancel = context.WithTimeout(t.Context(), 20*time.Millisecond)
-		_, _, err := ask(t, w, request(t, ctx, "GET", s.URL+path, ""))
+		_, _, err := ask(t, w, request(ctx, t, "GET", s.URL+path, ""))
 		<-arrived
 		if measure.Classify(err) != measure.Timeout {
 			t.Errorf("%s ended with %v, want a timeout", path, err)
@@ -334,12 +334,12 @@ func TestContexts(t *testing.T) {
 	for range 2 {
 		ctx, cancel := context.WithCancel(t.Context())
 		for range 2 {
-			if _, body, err := ask(t, w, request(t, ctx, "GET", s.URL+"/well", "")); err != nil || body != "well" {
+			if _, body, err := ask(t, w, request(ctx, t, "GET", s.URL+"/well", "")); err != nil || body != "well" {
 				t.Errorf("%q, %v; want it well", body, err)
 			}
 		}
 		cancel()
-		if _, _, err := ask(t, w, request(t, ctx, "GET", s.URL+"/well", "")); !errors.Is(err, context.Canceled) {
+		if _, _, err := ask(t, w, request(ctx, t, "GET", s.URL+"/well", "")); !errors.Is(err, context.Canceled) {
 			t.Errorf("a request whose context is over ended with %v, want %v", err, context.Canceled)
 		}
 	}
@@ -355,7 +355,7 @@ func TestNobodyListens(t *testing.T) {
 	l.Close()
 	w := transport(t, host, 1)
 	for range 2 { // it has no connection, and may try to make one
-		if _, _, err := ask(t, w, request(t, t.Context(), "GET", "http://"+host, "")); measure.Classify(err) != measure.Connect {
+		if _, _, err := ask(t, w, request(t.Context(), t, "GET", "http://"+host, "")); measure.Classify(err) != measure.Connect {
 			t.Errorf("ended with %v, want that nobody was reached", err)
 		}
 	}
@@ -380,7 +380,7 @@ func TestRefusalBeforeTheBody(t *testing.T) {
 		c.Close()
 	}()
 	w := transport(t, l.Addr().String(), 1)
-	status, body, err := ask(t, w, request(t, t.Context(), "POST", "http://"+l.Addr().String(), strings.Repeat("x", 32<<20)))
+	status, body, err := ask(t, w, request(t.Context(), t, "POST", "http://"+l.Addr().String(), strings.Repeat("x", 32<<20)))
 	if status != http.StatusRequestEntityTooLarge || body != "big" || err != nil {
 		t.Errorf("%d %q, %v; want the refusal", status, body, err)
 	}
@@ -390,12 +390,12 @@ func TestRefusalBeforeTheBody(t *testing.T) {
 func TestBodyWithoutItsLength(t *testing.T) {
 	s := serve(t, func(http.ResponseWriter, *http.Request) {})
 	w := transport(t, s.host(), 1)
-	r := request(t, t.Context(), "POST", s.URL, "four")
+	r := request(t.Context(), t, "POST", s.URL, "four")
 	r.ContentLength = 5
 	if _, _, err := ask(t, w, r); err == nil {
 		t.Error("a body of 4 bytes was sent as one of 5")
 	}
-	if _, _, err := ask(t, w, request(t, t.Context(), "POST", s.URL, "four")); err != nil || s.requests.Load() > 2 {
+	if _, _, err := ask(t, w, request(t.Context(), t, "POST", s.URL, "four")); err != nil || s.requests.Load() > 2 {
 		t.Errorf("the next request ended with %v", err)
 	}
 }
@@ -403,7 +403,7 @@ func TestBodyWithoutItsLength(t *testing.T) {
 func TestOtherServersAreRefused(t *testing.T) {
 	w := transport(t, "127.0.0.1:1", 1)
 	for _, url := range []string{"http://127.0.0.1:2/", "https://127.0.0.1:1/"} {
-		if _, _, err := ask(t, w, request(t, t.Context(), "POST", url, "text")); err == nil || measure.Classify(err) == measure.Connect {
+		if _, _, err := ask(t, w, request(t.Context(), t, "POST", url, "text")); err == nil || measure.Classify(err) == measure.Connect {
 			t.Errorf("%s: %v, want that it isn't the server", url, err)
 		}
 	}
@@ -432,7 +432,7 @@ func TestEndlessHead(t *testing.T) {
 			}
 		}()
 		w := transport(t, l.Addr().String(), 1)
-		if _, _, err := ask(t, w, request(t, t.Context(), "GET", "http://"+l.Addr().String(), "")); err == nil {
+		if _, _, err := ask(t, w, request(t.Context(), t, "GET", "http://"+l.Addr().String(), "")); err == nil {
 			t.Errorf("%q without end is an answer", text)
 		}
 		l.Close()
