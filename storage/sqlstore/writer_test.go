@@ -235,23 +235,25 @@ func TestAFailingOperationFailsAlone(t *testing.T) {
 	}
 }
 
-// TestAFailingCommitFailsAll makes a commit fail by a foreign key that is looked at only then.
+// failAtCommit makes a commit fail, by a foreign key that is looked at only then.
+func failAtCommit(t *tx) error {
+	for _, s := range []string{
+		"CREATE TABLE a (id INTEGER PRIMARY KEY)",
+		"CREATE TABLE b (id INTEGER REFERENCES a (id) DEFERRABLE INITIALLY DEFERRED)",
+		"INSERT INTO b VALUES (1)",
+	} {
+		if _, err := t.exec(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// TestAFailingCommitFailsAll: none of its operations was done.
 func TestAFailingCommitFailsAll(t *testing.T) {
 	r := newRig(t, "")
 	post(t, r.opened, "first")
-	failing := func(t *tx) error {
-		for _, s := range []string{
-			"CREATE TABLE a (id INTEGER PRIMARY KEY)",
-			"CREATE TABLE b (id INTEGER REFERENCES a (id) DEFERRABLE INITIALLY DEFERRED)",
-			"INSERT INTO b VALUES (1)",
-		} {
-			if _, err := t.exec(s); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	for i, err := range r.together(r.postRun("lost"), failing, r.postRun("lost too")) {
+	for i, err := range r.together(r.postRun("lost"), failAtCommit, r.postRun("lost too")) {
 		if err == nil || marconi.KindOf(err) != marconi.Unavailable {
 			t.Errorf("operation %d of a transaction that can't be committed: %v, want an error that is %v", i, err, marconi.Unavailable)
 		}
