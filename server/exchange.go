@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/marconi-mq/marconi/storage/observed"
 )
@@ -50,6 +51,7 @@ func (x *exchange) WriteHeader(status int) {
 		return
 	}
 	x.status = status
+	x.Header()["Date"] = x.gate.dates.at(time.Now())
 	x.ResponseWriter.WriteHeader(status)
 }
 

@@ -20,6 +20,7 @@ type gate struct {
 	refusals *refusals
 	slowFrom time.Duration // 0: nothing is slow
 	made     time.Time     // what the clock counts from: cheaper than to ask for the date
+	dates    dates
 
 	maxBodyBytes int64 // of requests, and as many of answers
 

@@ -65,6 +65,7 @@ func (c *call) read(length int) ([]byte, error) {
 			return nil, errBodyCut
 		}
 	}
+	_ = c.request.Body.Close() // net/http need not look for a rest
 	return text, nil
 }
 

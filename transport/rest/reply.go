@@ -45,7 +45,9 @@ func (c *call) write(w http.ResponseWriter, rep reply) int {
 		h.set("content-type", cmp.Or(rep.mediaType, "application/json"))
 		h.Header["Content-Type"] = nil // so that the server adds none
 	}
-	h.set("Content-Length", strconv.Itoa(len(rep.body)))
+	if len(rep.body) > countedBody || c.request.Method == http.MethodHead {
+		h.set("Content-Length", strconv.Itoa(len(rep.body)))
+	}
 	w.WriteHeader(rep.status)
 	if c.request.Method == http.MethodHead {
 		return 0
@@ -54,6 +56,9 @@ func (c *call) write(w http.ResponseWriter, rep reply) int {
 	n, _ := w.Write(rep.body)
 	return n
 }
+
+// countedBody is the largest body whose length net/http puts into the answer itself, at less cost than a header.
+const countedBody = 2048
 
 // usualHeaders is how many headers most answers have at most.
 const usualHeaders = 4
