@@ -1,11 +1,13 @@
 package client
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/url"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // What answers hold, as JSON. Keys that are not named here are passed over: servers may say more.
@@ -194,22 +196,58 @@ func (w *wireStamp) stats() *MessageStats {
 // decodePosted reads the IDs of messages that were posted. A server that confirms another number than it was sent has
 // lost or doubled some.
 func decodePosted(body []byte, posted int) ([]MessageID, error) {
-	wire, err := decode[struct {
-		Resources []string `json:"resources"`
-	}](body)
-	if err != nil {
-		return nil, err
+	hrefs, usual := usualPosted(body, posted)
+	if !usual {
+		wire, err := decode[struct {
+			Resources []string `json:"resources"`
+		}](body)
+		if err != nil {
+			return nil, err
+		}
+		hrefs = wire.Resources
 	}
-	if len(wire.Resources) != posted {
-		return nil, fmt.Errorf("%w: %d of %d messages are confirmed", ErrBadAnswer, len(wire.Resources), posted)
+	if len(hrefs) != posted {
+		return nil, fmt.Errorf("%w: %d of %d messages are confirmed", ErrBadAnswer, len(hrefs), posted)
 	}
 	ids := make([]MessageID, posted)
-	for i, href := range wire.Resources {
+	for i, href := range hrefs {
 		if ids[i] = MessageID(lastSegment(href)); ids[i] == "" {
 			return nil, fmt.Errorf("%w: a message without an ID", ErrBadAnswer)
 		}
 	}
 	return ids, nil
+}
+
+// usualPosted reads the answer to a post as servers write it, at a tenth of what [json.Unmarshal] takes. Of any other it says no.
+func usualPosted(body []byte, posted int) (hrefs []string, usual bool) {
+	rest, usual := bytes.CutPrefix(body, []byte(`{"resources":`))
+	if !usual {
+		return nil, false
+	}
+	rest, usual = bytes.CutPrefix(bytes.TrimPrefix(rest, []byte(" ")), []byte(`[`))
+	for usual && len(hrefs) < posted {
+		if len(hrefs) > 0 {
+			if rest, usual = bytes.CutPrefix(rest, []byte(`,`)); !usual {
+				break
+			}
+			rest = bytes.TrimPrefix(rest, []byte(" "))
+		}
+		if rest, usual = bytes.CutPrefix(rest, []byte(`"`)); !usual {
+			break
+		}
+		end := plainText(rest)
+		if end == len(rest) || rest[end] != '"' || !utf8.Valid(rest[:end]) {
+			return nil, false
+		}
+		hrefs = append(hrefs, string(rest[:end]))
+		rest = rest[end+1:]
+	}
+	switch string(rest) {
+	case `]}`, `],"partial":false}`, `], "partial": false}`:
+		return hrefs, usual
+	default:
+		return nil, false
+	}
 }
 
 // encodePost writes a post in one allocation. Bodies go in as they are, so they are checked: half a value could change

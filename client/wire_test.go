@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -141,6 +142,47 @@ func TestEncodedPost(t *testing.T) {
 			}
 		}
 	})
+}
+
+// FuzzUsualPosted holds the quick reader of answers to posts against the one of the library.
+func FuzzUsualPosted(f *testing.F) {
+	for _, seed := range []string{
+		`{"resources":["/v1.1/queues/q/messages/a"]}`,
+		`{"resources":["/v1/queues/q/messages/a","/v1/queues/q/messages/b"],"partial":false}`,
+		`{"resources": ["/v1/queues/q/messages/a", "/v1/queues/q/messages/b"], "partial": false}`,
+		`{"resources":["a" "b"]}`, `{"resources":["a",]}`, `{"resources":[,"a"]}`, `{"resources":[]}`, `{"resources":["\u0061"]}`,
+		"{\"resources\":[\"\xff\"]}", "{\"resources\":[\"\n\"]}", `{"resources":["a"]}}`, `{"resources":["a"]`, `{"resources":["a`, `{"resources":`,
+	} {
+		f.Add([]byte(seed), 1)
+		f.Add([]byte(seed), 2)
+	}
+	f.Fuzz(func(t *testing.T, body []byte, posted int) {
+		got, usual := usualPosted(body, posted)
+		if !usual {
+			return
+		}
+		var want struct{ Resources []string }
+		if err := json.Unmarshal(body, &want); err != nil {
+			t.Fatalf("%q is no JSON (%v), and is read as %q", body, err, got)
+		}
+		if !slices.Equal(got, want.Resources) {
+			t.Fatalf("%q is read as %q, not as %q", body, got, want.Resources)
+		}
+	})
+}
+
+// What servers write is read the quick way.
+func TestUsualPosted(t *testing.T) {
+	for _, body := range []string{
+		`{"resources":["/m/a","/m/é"]}`, `{"resources":["/m/a","/m/é"],"partial":false}`, `{"resources": ["/m/a", "/m/é"], "partial": false}`,
+	} {
+		if hrefs, usual := usualPosted([]byte(body), 2); !usual || !slices.Equal(hrefs, []string{"/m/a", "/m/é"}) {
+			t.Errorf("%s is read as %q, %v", body, hrefs, usual)
+		}
+		if hrefs, usual := usualPosted([]byte(body), 3); usual {
+			t.Errorf("%s is read as three: %q", body, hrefs)
+		}
+	}
 }
 
 // FuzzAnswers gives one answer to every operation of both versions. None may panic, hang, or make a message without an ID.

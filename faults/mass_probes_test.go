@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -53,7 +55,25 @@ var massProbes = []massProbe{
 	}},
 }
 
-const theMachine = "machine"
+// diskProbe asks nothing of the server either, but that as little as a post needs is safe on the disk it has: what waits for that waits
+// for no server.
+func diskProbe(t testing.TB) massProbe {
+	t.Helper()
+	f, err := os.Create(filepath.Join(t.TempDir(), "probe"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Close() })
+	return massProbe{theDisk, func(*depthConn, string) error {
+		_, err := f.Write(massWork[:4<<10])
+		return errors.Join(err, f.Sync())
+	}}
+}
+
+const (
+	theMachine = "machine"
+	theDisk    = "disk"
+)
 
 var massWork = make([]byte, 1<<20)
 
@@ -69,22 +89,25 @@ func (c *depthConn) doAny(request []byte, want ...int) (time.Duration, error) {
 // massWaits are how long requests took, from when they were to be sent, by what they were.
 type massWaits map[string][]time.Duration
 
-// max gives the longest wait for the server, and that for the machine alone.
-func (w massWaits) max() (server, machine time.Duration) {
+// max gives the longest waits: for the server, for the machine alone, and for the disk alone.
+func (w massWaits) max() (server, machine, disk time.Duration) {
 	for name, all := range w {
-		if longest := slices.Max(all); strings.HasPrefix(name, theMachine) {
+		switch longest := slices.Max(all); {
+		case strings.HasPrefix(name, theMachine):
 			machine = max(machine, longest)
-		} else {
+		case strings.HasPrefix(name, theDisk):
+			disk = max(disk, longest)
+		default:
 			server = max(server, longest)
 		}
 	}
-	return server, machine
+	return server, machine, disk
 }
 
 // String is a table.
 func (w massWaits) String() string {
 	var text strings.Builder
-	for _, p := range massProbes {
+	for _, p := range append(slices.Clip(massProbes), massProbe{name: theDisk}) {
 		for name, all := range w {
 			if strings.HasPrefix(name, p.name) {
 				sorted := slices.Sorted(slices.Values(all))
@@ -104,10 +127,11 @@ func probeMass(t testing.TB, addr string, until <-chan struct{}, queues ...strin
 	var mu sync.Mutex
 	waits, errs := massWaits{}, []error{}
 	start := time.Now()
-	for i, p := range massProbes {
+	probes := append(slices.Clip(massProbes), diskProbe(t))
+	for i, p := range probes {
 		c := dialDepth(t, addr)
 		all.Go(func() {
-			mine, err := p.run(c, start.Add(massEvery*time.Duration(i)/time.Duration(len(massProbes))), until, queues)
+			mine, err := p.run(c, start.Add(massEvery*time.Duration(i)/time.Duration(len(probes))), until, queues)
 			mu.Lock()
 			defer mu.Unlock()
 			errs = append(errs, err)

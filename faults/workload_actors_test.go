@@ -40,7 +40,7 @@ func (p *workloadProducer) post(ctx context.Context, life *workloadLife, q *work
 	})
 	messages := make([]client.NewMessage, post.Len())
 	for i := range messages {
-		messages[i] = client.NewMessage{TTL: time.Hour, Body: post.Body(i).Padded(200).Append(nil)}
+		messages[i] = client.NewMessage{TTL: time.Hour, Body: post.Body(i).AppendPadded(nil, 200, 0)}
 	}
 	call, done := context.WithTimeout(ctx, workloadCallTime)
 	defer done()

@@ -68,7 +68,7 @@ func BenchmarkEvents(b *testing.B) {
 
 func BenchmarkParseBody(b *testing.B) {
 	for _, size := range []int{130, 1024} {
-		body := ledger.Body{Run: "bench", Producer: 7, Number: 123456, Size: 1, Intended: time.Hour}.Padded(size).Append(nil)
+		body := ledger.Body{Run: "bench", Producer: 7, Number: 123456, Size: 1, Intended: time.Hour}.AppendPadded(nil, size, 0)
 		b.Run(strconv.Itoa(size), func(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(len(body)))

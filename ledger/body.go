@@ -3,6 +3,7 @@ package ledger
 import (
 	"encoding/json"
 	"hash/crc32"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -57,27 +58,45 @@ func (b Body) Append(dst []byte) []byte {
 	return append(dst, '}')
 }
 
-// Padded is the body with a filler that brings it to size bytes of JSON, if it isn't larger without one. The filler follows
-// from the producer and the number, and does not compress well.
-func (b Body) Padded(size int) Body {
-	var room [256]byte
-	b.Filler = nil
-	missing := size - len(b.Append(room[:0]))
-	if missing <= 0 {
-		return b
+// AppendPadded is Append with a filler, in place of the body's own, that brings it to size bytes, if it isn't larger without one. The filler
+// follows from the producer and the number and does not compress well, but for a share of it at its start, which is the same letter.
+func (b Body) AppendPadded(dst []byte, size int, compressible float64) []byte {
+	const (
+		blank  = `"x":"00000000","d":"`
+		sumAt  = len(`"x":"`)
+		behind = len(`"}`)
+	)
+	start := len(dst)
+	dst = b.appendHead(dst)
+	tail := len(dst)
+	dst = append(dst, blank...)
+	filler := len(dst)
+	missing := max(size-(filler-start)-behind, 0)
+	dst = slices.Grow(dst, missing+behind)[:filler+missing]
+	b.Filler = dst[filler:]
+	b.fill(compressible)
+	appendHex(dst[:tail+sumAt], uint64(b.checksum(dst[start:tail])), 8)
+	return append(dst, `"}`...)
+}
+
+// fill writes the filler.
+func (b Body) fill(compressible float64) {
+	same := int(compressible * float64(len(b.Filler)))
+	for i := range same {
+		b.Filler[i] = 'x'
 	}
-	b.Filler = make([]byte, missing)
 	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	state := uint64(b.Producer)<<32 | uint64(b.Number) | 1<<63
-	for i := range b.Filler {
-		if i%8 == 0 { // xorshift64: one step is good for eight letters
-			state ^= state << 13
-			state ^= state >> 7
-			state ^= state << 17
+	for rest := b.Filler[same:]; len(rest) > 0; {
+		state ^= state << 13 // xorshift64: one step is good for eight letters
+		state ^= state >> 7
+		state ^= state << 17
+		n := min(len(rest), 8)
+		for i := range n {
+			rest[i] = letters[state>>(i*8)&63]
 		}
-		b.Filler[i] = letters[state>>(i%8*8)&63]
+		rest = rest[n:]
 	}
-	return b
 }
 
 // appendHead appends all members before the checksum.

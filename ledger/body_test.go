@@ -75,18 +75,44 @@ func TestPadded(t *testing.T) {
 	b := Body{Run: "r", Producer: 3, Number: 77, Size: 1}
 	shortest := len(b.Append(nil))
 	for _, size := range []int{0, shortest, shortest + 1, 1024, 245760} {
-		text := b.Padded(size).Append(nil)
+		text := b.AppendPadded([]byte("before"), size, 0)[len("before"):]
 		if want := max(size, shortest); len(text) != want || !json.Valid(text) {
-			t.Errorf("Padded(%d) has %d bytes of JSON (valid: %v), want %d", size, len(text), json.Valid(text), want)
+			t.Errorf("AppendPadded(%d) has %d bytes of JSON (valid: %v), want %d", size, len(text), json.Valid(text), want)
+		}
+		got, err := ParseBody(text)
+		if again := got.Append(nil); err != nil || !bytes.Equal(again, text) {
+			t.Errorf("AppendPadded(%d) reads back as %s (%v), not as %s", size, again, err, text)
 		}
 	}
-	if a, c := b.Padded(300).Append(nil), b.Padded(300).Append(nil); !bytes.Equal(a, c) {
+	filler := func(b Body, compressible float64) []byte {
+		got, err := ParseBody(b.AppendPadded(nil, 1024, compressible))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got.Filler
+	}
+	first := filler(b, 0)
+	if !bytes.Equal(first, filler(b, 0)) {
 		t.Error("the same message has two fillers")
 	}
 	other := b
 	other.Number++
-	if bytes.Equal(b.Padded(300).Filler, other.Padded(300).Filler) {
+	if bytes.Equal(first, filler(other, 0)) {
 		t.Error("two messages have one filler")
+	}
+	letters := map[byte]int{}
+	for _, c := range first {
+		letters[c]++
+	}
+	if len(letters) != 64 {
+		t.Errorf("a filler of %d bytes has %d letters, want 64", len(first), len(letters))
+	}
+	same := bytes.Repeat([]byte{'x'}, len(first)/2)
+	if half := filler(b, 0.5); !bytes.HasPrefix(half, same) || bytes.Count(half[len(same):], []byte{'x'}) > 30 {
+		t.Errorf("half of a filler should be one letter: %s", half)
+	}
+	if all := filler(b, 1); len(bytes.Trim(all, "x")) != 0 {
+		t.Errorf("all of a filler should be one letter: %s", all)
 	}
 }
 

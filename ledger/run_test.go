@@ -82,7 +82,7 @@ func (r *run) produce(p *ledger.Producer, random *rand.Rand) {
 		post := p.Post(ledger.Posting{Queue: r.q, Messages: 1 + random.IntN(5), TTL: time.Hour, Intended: r.clock.Now()})
 		request := marconi.Post{Client: "c"}
 		for i := range post.Len() {
-			request.Messages = append(request.Messages, marconi.NewMessage{TTL: 3600, Body: post.Body(i).Padded(200).Append(nil)})
+			request.Messages = append(request.Messages, marconi.NewMessage{TTL: 3600, Body: post.Body(i).AppendPadded(nil, 200, 0)})
 		}
 		ids, err := r.ds.Post(r.t.Context(), r.ref, request)
 		if err != nil {

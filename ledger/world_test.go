@@ -231,7 +231,7 @@ func (p *producer) step() {
 	var ids []string
 	bodies := make([][]byte, n)
 	for i := range bodies {
-		bodies[i] = post.Body(i).Padded(130).Append(nil)
+		bodies[i] = post.Body(i).AppendPadded(nil, 130, 0)
 	}
 	f := flight{
 		do: func() { ids = p.doPost(q.sim, ttl, bodies) },

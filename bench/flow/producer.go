@@ -113,20 +113,11 @@ func (p *producers) take(d schedule.Due) *posting {
 func (p *producers) messages(o *posting) (all []client.NewMessage, bytes int64) {
 	all = make([]client.NewMessage, o.post.Len())
 	for i := range all {
-		body := filled(o.post.Body(i), o.sizes[i], p.workload.Messages.Compressible).Append(make([]byte, 0, o.sizes[i]))
+		body := o.post.Body(i).AppendPadded(make([]byte, 0, o.sizes[i]), o.sizes[i], p.workload.Messages.Compressible)
 		all[i] = client.NewMessage{TTL: time.Duration(p.workload.Messages.TTL), Body: body}
 		bytes += int64(len(body))
 	}
 	return all, bytes
-}
-
-// filled is a body of that size, of whose filler a share is the same letter.
-func filled(b ledger.Body, size int, compressible float64) ledger.Body {
-	b = b.Padded(size)
-	for i := range int(compressible * float64(len(b.Filler))) {
-		b.Filler[i] = 'x'
-	}
-	return b
 }
 
 func (p *producers) offer(_ int, intended time.Duration) { p.meter.Offer(intended) }
@@ -304,7 +295,7 @@ func (p *producers) sequence(length time.Duration) (string, error) {
 		for i, size := range sizes {
 			b := ledger.Body{Producer: uint32(who.number), Number: numbers[who.number], Index: i, Size: len(sizes), Intended: at}
 			numbers[who.number]++
-			text = filled(b, size, p.workload.Messages.Compressible).Append(text)
+			text = b.AppendPadded(text, size, p.workload.Messages.Compressible)
 		}
 		_, _ = h.Write(text)
 	}
