@@ -18,6 +18,19 @@ const (
 // Has reports whether c has all of want.
 func (c Capability) Has(want Capability) bool { return c&want == want }
 
+// A ControlCapability is what a control store can promise.
+type ControlCapability uint
+
+// The capabilities of control stores.
+const (
+	// CompareAndSet: what is changed is what was read. Without it the last of two writers wins, and a queue can't be moved
+	// from store to store.
+	CompareAndSet ControlCapability = 1 << iota
+)
+
+// Has reports whether c has all of want.
+func (c ControlCapability) Has(want ControlCapability) bool { return c&want == want }
+
 // Stats are the counts of a queue. Free + Claimed = Total; delayed messages count as free.
 type Stats struct {
 	Free, Claimed, Total int64
@@ -72,6 +85,7 @@ type ControlStore interface {
 
 	// ID is made once, when the store is, and tells it from every other: data belongs to one control store.
 	ID(ctx context.Context) (string, error)
+	Capabilities() ControlCapability
 	Ping(ctx context.Context) error
 	Close() error
 }

@@ -149,6 +149,9 @@ func (c *controlStore) ID(ctx context.Context) (string, error) {
 // Ping implements [marconi.ControlStore].
 func (c *controlStore) Ping(ctx context.Context) error { return c.read(ctx, func() {}) }
 
+// Capabilities implements [marconi.ControlStore].
+func (c *controlStore) Capabilities() marconi.ControlCapability { return marconi.CompareAndSet }
+
 // Close implements [marconi.ControlStore].
 func (c *controlStore) Close() error {
 	c.mu.Lock()

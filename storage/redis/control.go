@@ -47,6 +47,9 @@ func (c *controlStore) ID(ctx context.Context) (string, error) {
 	return id, nil
 }
 
+// Capabilities implements [marconi.ControlStore].
+func (c *controlStore) Capabilities() marconi.ControlCapability { return marconi.CompareAndSet }
+
 // Close implements [marconi.ControlStore].
 func (c *controlStore) Close() error {
 	if c.door.Shut() {

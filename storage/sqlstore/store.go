@@ -128,6 +128,9 @@ type controlStore struct {
 	id string
 }
 
+// Capabilities implements [marconi.ControlStore].
+func (c *controlStore) Capabilities() marconi.ControlCapability { return marconi.CompareAndSet }
+
 // Close implements [marconi.ControlStore].
 func (c *controlStore) Close() error {
 	if !c.door.Shut() {

@@ -77,10 +77,11 @@ type Line interface {
 // A Weakness is a promise that a driver does not make.
 type Weakness uint
 
-// The weaknesses, those of Swift without an index.
+// The weaknesses: those of Swift without an index, and as a control store.
 const (
 	NotFIFO      Weakness = 1 << iota // parallel posts may change places, and a batch be seen in part: P1, P3, L2
 	NotExclusive                      // two claims at one moment may get the same message: C1
+	LastWriteWins                     // a control store replaces what another has written meanwhile
 )
 
 // Has reports whether w has all of want.
@@ -113,6 +114,7 @@ func Control(t *testing.T, h Harness) {
 		{"queues", queueCases()},
 		{"queue lists", queueListCases()},
 		{"laws", slices.Concat(controlLawCases(), controlCrashCases())},
+		{"lifecycle", []testCase{{"capabilities", controlCapabilities}}},
 	}
 	wantCases(t, h, groups)
 	runGroups(t, open(t, h), groups)

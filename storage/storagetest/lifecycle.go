@@ -270,6 +270,12 @@ func capabilities(t *testing.T, r *rig) {
 	}
 }
 
+func controlCapabilities(t *testing.T, r *rig) {
+	if c := r.control(t).Capabilities(); c.Has(marconi.CompareAndSet) == r.h.Weak.Has(LastWriteWins) {
+		t.Errorf("Capabilities has CompareAndSet: %v, and so has Harness.Weak LastWriteWins", c.Has(marconi.CompareAndSet))
+	}
+}
+
 func closedStore(t *testing.T, r *rig) {
 	r = r.fresh(t)
 	if err := r.data(t).Ping(t.Context()); err != nil {

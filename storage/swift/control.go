@@ -65,6 +65,9 @@ func (c *controlStore) Ping(ctx context.Context) error {
 	return c.within(ctx, "ping", func() error { return c.client.Ping(ctx) })
 }
 
+// Capabilities implements [marconi.ControlStore]: Swift replaces an object whatever it was.
+func (c *controlStore) Capabilities() marconi.ControlCapability { return 0 }
+
 // Close implements [marconi.ControlStore].
 func (c *controlStore) Close() error {
 	c.door.Shut()

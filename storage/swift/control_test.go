@@ -50,7 +50,7 @@ func (r rig) create(name marconi.QueueName) (marconi.Queue, bool) {
 // TestControlInSmallPages has a server whose listings are shorter than the API's.
 func TestControlInSmallPages(t *testing.T) {
 	account := swifttest.NewMemory(swifttest.Options{Abilities: objects.Abilities{Page: 3}})
-	storagetest.Control(t, storagetest.Harness{Open: func(t testing.TB, o storage.Options) storage.Opened {
+	storagetest.Control(t, storagetest.Harness{Weak: storagetest.LastWriteWins, Open: func(t testing.TB, o storage.Options) storage.Opened {
 		return storage.Opened{Control: newControl(t, account, o.Namespace)}
 	}})
 }

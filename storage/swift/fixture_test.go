@@ -30,6 +30,7 @@ func TestControlInMemory(t *testing.T) {
 		return storage.Opened{Control: newControl(t, account, o.Namespace)}
 	}
 	storagetest.Control(t, storagetest.Harness{
+		Weak: storagetest.LastWriteWins,
 		Open: open,
 		Restart: func(t testing.TB, s storage.Opened, o storage.Options) storage.Opened {
 			t.Helper()

@@ -81,6 +81,7 @@ func controlHarness(uri string) storagetest.Harness {
 		return at(t, uri, o)
 	}
 	return storagetest.Harness{
+		Weak: storagetest.LastWriteWins,
 		Open: open,
 		Restart: func(t testing.TB, s storage.Opened, o storage.Options) storage.Opened {
 			t.Helper()
