@@ -107,14 +107,18 @@ func (c *Client) request(ctx context.Context, k call) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A shallow copy: whoever sets a header on the way puts a slice of his own into it.
-	header := maps.Clone(c.header)
+	header := c.header
+	if len(k.body) > 0 {
+		header = c.bodyHeader
+	}
+	if c.config.Token != nil || c.config.Prepare != nil {
+		header = maps.Clone(header) // a shallow copy: who sets a header puts a slice of his own into it
+	}
 	template := http.Request{
 		Method: k.method, URL: u, Host: u.Host, Header: header, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}
 	req := template.WithContext(ctx)
 	if len(k.body) > 0 {
-		header["Content-Type"] = c.bodyType
 		setBody(req, k.body)
 	}
 	if err := c.authorize(req); err != nil {
@@ -180,10 +184,12 @@ func (c *Client) read(resp *http.Response) ([]byte, error) {
 	if resp.Body == http.NoBody {
 		return nil, nil
 	}
-	var b bytes.Buffer
-	if n := resp.ContentLength; n > 0 {
-		b.Grow(int(min(n, limit, preallocated)) + bytes.MinRead)
+	if n := resp.ContentLength; 0 < n && n <= min(limit, preallocated) {
+		body := make([]byte, n)
+		got, err := io.ReadFull(resp.Body, body)
+		return body[:got], err
 	}
+	var b bytes.Buffer
 	n, err := b.ReadFrom(io.LimitReader(resp.Body, limit+1))
 	if n > limit {
 		return nil, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, limit)

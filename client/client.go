@@ -64,13 +64,13 @@ type Config struct {
 // A Client calls a server as one client in one project. It is safe for concurrent use. Each of its calls ends promptly
 // with its context; there is no other timeout.
 type Client struct {
-	config    Config
-	dialect   *dialect
-	base      url.URL     // scheme and host only
-	prefix    string      // escaped path of the service, before the version's own
-	header    http.Header // of every request; its slices are shared, so nobody may change them
-	bodyType  []string    // the Content-Type of those with a body, shared alike
-	transport http.RoundTripper
+	config     Config
+	dialect    *dialect
+	base       url.URL     // scheme and host only
+	prefix     string      // escaped path of the service, before the version's own
+	header     http.Header // of every request; all share it, so nobody may change it
+	bodyHeader http.Header // of every request with a body, shared alike
+	transport  http.RoundTripper
 }
 
 // New makes a client of the server at baseURL: scheme, host, and the path that stands before /v1 or /v1.1, if any. It
@@ -85,14 +85,16 @@ func New(baseURL string, config Config) (*Client, error) {
 		return nil, fmt.Errorf("make a client: %w", err)
 	}
 	config = config.withDefaults()
+	bodyHeader := config.header()
+	bodyHeader.Set("Content-Type", jsonType)
 	return &Client{
-		config:    config,
-		dialect:   d,
-		base:      url.URL{Scheme: base.Scheme, Host: base.Host},
-		prefix:    strings.TrimRight(base.EscapedPath(), "/"),
-		header:    config.header(),
-		bodyType:  []string{jsonType},
-		transport: config.Transport,
+		config:     config,
+		dialect:    d,
+		base:       url.URL{Scheme: base.Scheme, Host: base.Host},
+		prefix:     strings.TrimRight(base.EscapedPath(), "/"),
+		header:     config.header(),
+		bodyHeader: bodyHeader,
+		transport:  config.Transport,
 	}, nil
 }
 

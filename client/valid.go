@@ -2,6 +2,7 @@ package client
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 )
 
@@ -28,10 +29,22 @@ func validJSON(value []byte) bool {
 
 // plainText is how many bytes come before one that means something in a string.
 func plainText(b []byte) int {
-	for i, c := range b {
-		if c == '"' || c == '\\' || c < ' ' {
-			return i
+	n := 0
+	for n+8 <= len(b) && plainWord(binary.LittleEndian.Uint64(b[n:])) {
+		n += 8
+	}
+	for ; n < len(b); n++ {
+		if c := b[n]; c == '"' || c == '\\' || c < ' ' {
+			break
 		}
 	}
-	return len(b)
+	return n
+}
+
+// plainWord reports whether none of eight bytes means something in a string. (x-ones)&^x&tops has the top bit of a byte set if that byte
+// of x is 0, and only then in the lowest that has it: Warren, Hacker's Delight, 6-1. Likewise for a byte below a bound.
+func plainWord(w uint64) bool {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	quote, backslash := w^ones*'"', w^ones*'\\'
+	return ((quote-ones)&^quote|(backslash-ones)&^backslash|(w-ones*' ')&^w)&tops == 0
 }

@@ -109,16 +109,21 @@ func (p *producers) take(d schedule.Due) *posting {
 	return next
 }
 
-// messages are what a posting has to say.
-func (p *producers) messages(o *posting) (all []client.NewMessage, bytes int64) {
+// messages are what a posting has to say, in a buffer that is used for one after the other.
+func (p *producers) messages(o *posting, buffer *[]byte) (all []client.NewMessage, bytes int64) {
 	all = make([]client.NewMessage, o.post.Len())
+	text := (*buffer)[:0]
 	for i := range all {
-		body := o.post.Body(i).AppendPadded(make([]byte, 0, o.sizes[i]), o.sizes[i], p.workload.Messages.Compressible)
-		all[i] = client.NewMessage{TTL: time.Duration(p.workload.Messages.TTL), Body: body}
-		bytes += int64(len(body))
+		start := len(text)
+		text = o.post.Body(i).AppendPadded(text, o.sizes[i], p.workload.Messages.Compressible)
+		all[i] = client.NewMessage{TTL: time.Duration(p.workload.Messages.TTL), Body: text[start:]}
 	}
-	return all, bytes
+	*buffer = text
+	return all, int64(len(text))
 }
+
+// bodyBuffers are for messages: the client has copied them when it returns.
+var bodyBuffers = sync.Pool{New: func() any { return new([]byte) }}
 
 func (p *producers) offer(_ int, intended time.Duration) { p.meter.Offer(intended) }
 
@@ -129,7 +134,9 @@ func (p *producers) giveUp(connection int, d schedule.Due, now time.Duration) {
 // do makes one post and tells the ledger and the recorder.
 func (p *producers) do(ctx context.Context, connection int, d schedule.Due) {
 	o := p.take(d)
-	messages, bytes := p.messages(o)
+	buffer := bodyBuffers.Get().(*[]byte)
+	defer bodyBuffers.Put(buffer)
+	messages, bytes := p.messages(o, buffer)
 	sent := p.Clock.Now()
 	p.meter.Send(connection, sent)
 	ids, err := o.producer.handles[o.queue].Post(p.patience.limit(ctx, sent), messages...)
@@ -324,7 +331,7 @@ func (t *Traffic) prefill(ctx context.Context, q *queue, c *client.Queue) error 
 		o.post = book.Post(ledger.Posting{
 			Queue: q.book, Messages: len(o.sizes), TTL: time.Duration(t.workload.Messages.TTL), Intended: t.Clock.Now(),
 		})
-		messages, _ := (&producers{Traffic: t}).messages(o)
+		messages, _ := (&producers{Traffic: t}).messages(o, new([]byte))
 		ids, err := c.Post(ctx, messages...)
 		e, _ := t.ending(ctx, err)
 		o.enter(ids, e, t.Clock.Now())
