@@ -81,6 +81,21 @@ func BenchmarkParseBody(b *testing.B) {
 	}
 }
 
+// BenchmarkAppendBody makes the bodies that BenchmarkParseBody reads.
+func BenchmarkAppendBody(b *testing.B) {
+	body := ledger.Body{Run: "bench", Producer: 7, Number: 123456, Size: 1, Intended: time.Hour}
+	for _, size := range []int{130, 1024} {
+		b.Run(strconv.Itoa(size), func(b *testing.B) {
+			b.ReportAllocs()
+			b.SetBytes(int64(size))
+			buffer := make([]byte, 0, size)
+			for b.Loop() {
+				body.AppendPadded(buffer, size, 0)
+			}
+		})
+	}
+}
+
 // BenchmarkVerdict measures the books of a million messages: their memory, and the time it takes to close them.
 func BenchmarkVerdict(b *testing.B) {
 	const messages, lanes = 1_000_000, 32

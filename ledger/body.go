@@ -75,7 +75,8 @@ func (b Body) AppendPadded(dst []byte, size int, compressible float64) []byte {
 	dst = slices.Grow(dst, missing+behind)[:filler+missing]
 	b.Filler = dst[filler:]
 	b.fill(compressible)
-	appendHex(dst[:tail+sumAt], uint64(b.checksum(dst[start:tail])), 8)
+	sum := crc32.Update(crc32.Update(0, castagnoli, dst[start:tail]), castagnoli, b.Filler)
+	appendHex(dst[:tail+sumAt], uint64(sum), 8)
 	return append(dst, `"}`...)
 }
 
@@ -85,19 +86,39 @@ func (b Body) fill(compressible float64) {
 	for i := range same {
 		b.Filler[i] = 'x'
 	}
-	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	state := uint64(b.Producer)<<32 | uint64(b.Number) | 1<<63
 	for rest := b.Filler[same:]; len(rest) > 0; {
-		state ^= state << 13 // xorshift64: one step is good for eight letters
+		state ^= state << 13 // xorshift64: one step is good for four pairs
 		state ^= state >> 7
 		state ^= state << 17
-		n := min(len(rest), 8)
-		for i := range n {
-			rest[i] = letters[state>>(i*8)&63]
+		if len(rest) < 8 {
+			var last [8]byte
+			fillPairs(last[:], state)
+			copy(rest, last[:])
+			return
 		}
-		rest = rest[n:]
+		fillPairs(rest[:8], state)
+		rest = rest[8:]
 	}
 }
+
+func fillPairs(eight []byte, random uint64) {
+	_ = eight[7]
+	const all = uint64(len(letterPairs) - 1)
+	*(*[2]byte)(eight[0:]) = letterPairs[random&all]
+	*(*[2]byte)(eight[2:]) = letterPairs[random>>12&all]
+	*(*[2]byte)(eight[4:]) = letterPairs[random>>24&all]
+	*(*[2]byte)(eight[6:]) = letterPairs[random>>36&all]
+}
+
+// letterPairs are all pairs of 64 letters.
+var letterPairs = func() (pairs [1 << 12][2]byte) {
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	for i := range pairs {
+		pairs[i] = [2]byte{letters[i>>6], letters[i&63]}
+	}
+	return pairs
+}()
 
 // appendHead appends all members before the checksum.
 func (b Body) appendHead(dst []byte) []byte {
