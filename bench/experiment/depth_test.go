@@ -2,6 +2,7 @@ package experiment_test
 
 import (
 	"bytes"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -17,14 +18,18 @@ import (
 // time, so no machine is too busy for it.
 func TestTheCostOfABacklogIsReported(t *testing.T) {
 	t.Parallel()
+	shallow, deep := 60, 600
+	if os.Getenv("MARCONI_TEST_SOAK") == "1" {
+		shallow, deep = 100, 100_000
+	}
 	dir := t.TempDir()
 	file, out := filepath.Join(dir, "backlog.yaml"), filepath.Join(dir, "results")
-	err := os.WriteFile(file, []byte(`plan: backlog
+	err := os.WriteFile(file, fmt.Appendf(nil, `plan: backlog
 targets: [{name: memory, start: {backend: memory}, api: [1, 1.1]}]
-workloads: [{use: backlog, messages: {size: 256B}, consuming: {limit: 5}, vary: {prefill: [600, 60]}}]
+workloads: [{use: backlog, messages: {size: 256B}, consuming: {limit: 5}, vary: {prefill: [%d, %d]}}]
 load: {mode: clients, clients: [2], connections: 32}
 time: {warmup: 0s, duration: 1500ms, drain: 2m, cooldown: 0s, repeats: 1}
-`), 0o600)
+`, deep, shallow), 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,15 +56,15 @@ time: {warmup: 0s, duration: 1500ms, drain: 2m, cooldown: 0s, repeats: 1}
 			t.Errorf("%s is %s: %v", c.Cell, c.Status, c.Reasons)
 		}
 		ratio, told := c.Metrics[experiment.ByDepth]
-		if deep := c.Config.Workload.Space.Prefill == 600; told != deep {
+		if isDeep := c.Config.Workload.Space.Prefill == deep; told != isDeep {
 			t.Errorf("%s: the ratio is told: %v", c.Cell, told)
 		}
-		if told && (ratio.Value <= 0 || math.IsInf(ratio.Value, 0) || ratio.Says != "Claims (p50) with a backlog of 600 against those with one of 60.") {
+		if told && (ratio.Value <= 0 || math.IsInf(ratio.Value, 0) || ratio.Says != fmt.Sprintf("Claims (p50) with a backlog of %d against those with one of %d.", deep, shallow)) {
 			t.Errorf("%s: the ratio is %+v", c.Cell, ratio)
 		}
 	}
 	page, err := os.ReadFile(filepath.Join(out, "report.html"))
-	if err != nil || !strings.Contains(string(page), "with a backlog of 600 against those with one of 60") {
+	if err != nil || !strings.Contains(string(page), fmt.Sprintf("with a backlog of %d against those with one of %d", deep, shallow)) {
 		t.Errorf("the report does not tell the ratio: %v", err)
 	}
 }
