@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"github.com/marconi-mq/marconi/internal/pause"
 	"github.com/marconi-mq/marconi/storage"
 )
 
@@ -281,13 +282,7 @@ func (p *pauses) before(ctx context.Context, o outcome) bool {
 	if time.Until(end) <= p.next {
 		return false
 	}
-	timer := time.NewTimer(p.next)
-	defer timer.Stop()
+	this := p.next
 	p.next = min(2*p.next, most)
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
+	return pause.For(ctx, this) == nil
 }

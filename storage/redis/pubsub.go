@@ -1,10 +1,11 @@
 package redis
 
 import (
-	"context"
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/marconi-mq/marconi/internal/pause"
 )
 
 const longestSilence = 2 * time.Second // between two tries to subscribe
@@ -28,7 +29,7 @@ func (c *client) subscribe(channel string, onMessage func(payload string), onCon
 }
 
 func (c *client) listen(channel string, onMessage func(string), subscribed chan<- struct{}) {
-	pause := firstPause
+	wait := firstPause
 	ctx := rueidis.WithOnSubscriptionHook(c.stopped, func(s rueidis.PubSubSubscription) {
 		if s.Kind != "subscribe" {
 			return
@@ -43,26 +44,14 @@ func (c *client) listen(channel string, onMessage func(string), subscribed chan<
 		command := c.shared.B().Subscribe().Channel(channel).Build()
 		err := c.shared.Receive(ctx, command, func(m rueidis.PubSubMessage) { onMessage(m.Message) })
 		if time.Since(began) > longestSilence {
-			pause = firstPause
+			wait = firstPause
 		}
-		if !sleep(c.stopped, pause) {
+		if pause.For(c.stopped, wait) != nil {
 			return
 		}
 		c.meter.Add("redis_subscriptions_lost_total", 1)
-		if pause = min(2*pause, longestSilence); pause == longestSilence {
+		if wait = min(2*wait, longestSilence); wait == longestSilence {
 			c.log.Warn("Redis can't be listened to: who waits in another process is woken late", "error", err)
 		}
-	}
-}
-
-// sleep waits, and tells whether nothing came between.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"github.com/marconi-mq/marconi/internal/pause"
 	"github.com/marconi-mq/marconi/storage"
 )
 
@@ -198,18 +199,15 @@ func (r *Reader) repeat(ctx context.Context, commands [][]string) (replies []Rep
 			return nil, 0, fmt.Errorf("%s is no command that only reads", c[0])
 		}
 	}
-	started, pause := time.Now(), 50*time.Millisecond
+	started, wait := time.Now(), 50*time.Millisecond
 	for {
 		tries++
 		replies, err = r.once(ctx, commands)
 		if err == nil || ctx.Err() != nil || r.client.stopped.Err() != nil || !passing(err) || time.Since(started) > readPatience {
 			break
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause):
-		}
-		pause = min(2*pause, longestPause)
+		_ = pause.For(ctx, wait) // the next try says that it has ended
+		wait = min(2*wait, longestPause)
 	}
 	if err != nil {
 		return nil, tries, fmt.Errorf("read from %s: %w", r.Place(), advise(err, r.client.settings))

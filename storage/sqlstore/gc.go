@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/marconi-mq/marconi"
+	"github.com/marconi-mq/marconi/internal/pause"
 )
 
 // How often the collector works. What has expired it removes at once, for the counts of a queue count rows; the rest
@@ -150,7 +151,7 @@ func (c *collector) turns(ctx context.Context, do step) error {
 		if !more {
 			break
 		}
-		if err := rest(ctx, min(took, 2*turnTime)); err != nil {
+		if err := pause.For(ctx, min(took, 2*turnTime)); err != nil {
 			return err
 		}
 		if time.Since(c.pass.last) > passEvery {
@@ -160,18 +161,6 @@ func (c *collector) turns(ctx context.Context, do step) error {
 		}
 	}
 	return nil
-}
-
-// rest waits.
-func rest(ctx context.Context, d time.Duration) error {
-	wait := time.NewTimer(d)
-	defer wait.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-wait.C:
-		return nil
-	}
 }
 
 func (c *collector) pace(took time.Duration) {

@@ -79,9 +79,9 @@ type Weakness uint
 
 // The weaknesses: those of Swift without an index, and as a control store.
 const (
-	NotFIFO      Weakness = 1 << iota // parallel posts may change places, and a batch be seen in part: P1, P3, L2
-	NotExclusive                      // two claims at one moment may get the same message: C1
-	LastWriteWins                     // a control store replaces what another has written meanwhile
+	NotFIFO       Weakness = 1 << iota // parallel posts may change places, and a batch be seen in part: P1, P3, L2
+	NotExclusive                       // two claims at one moment may get the same message: C1
+	LastWriteWins                      // a control store replaces what another has written meanwhile
 )
 
 // Has reports whether w has all of want.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/marconi-mq/marconi"
 	"github.com/marconi-mq/marconi/internal/door"
+	"github.com/marconi-mq/marconi/internal/pause"
 	"github.com/marconi-mq/marconi/storage/swift/objects"
 )
 
@@ -98,7 +99,7 @@ func (c *controlStore) findID(ctx context.Context) (string, error) {
 	}
 	// Whatever becomes of this one, there may be another's.
 	putErr := c.put(ctx, at, []byte(randomHex(16)), "text/plain", objects.Anew)
-	if err := pause(ctx, c.settle); err != nil {
+	if err := pause.For(ctx, c.settle); err != nil {
 		return "", err
 	}
 	o, err = c.client.Get(ctx, at, true)
@@ -125,16 +126,4 @@ func randomHex(bytes int) string {
 	raw := make([]byte, bytes)
 	rand.Read(raw) // never fails
 	return hex.EncodeToString(raw)
-}
-
-// pause waits, unless the context ends.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

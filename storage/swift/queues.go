@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/marconi-mq/marconi"
+	"github.com/marconi-mq/marconi/internal/pause"
 	"github.com/marconi-mq/marconi/storage/swift/objects"
 )
 
@@ -103,7 +104,7 @@ func (c *controlStore) create(ctx context.Context, q marconi.Queue) (stored marc
 		case !there && !errors.Is(putErr, objects.ErrNotStored):
 			return marconi.Queue{}, false, putErr
 		}
-		if err := pause(ctx, firstPause<<try); err != nil {
+		if err := pause.For(ctx, firstPause<<try); err != nil {
 			return marconi.Queue{}, false, err
 		}
 	}

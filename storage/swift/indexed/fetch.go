@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/marconi-mq/marconi"
+	"github.com/marconi-mq/marconi/internal/pause"
 	"github.com/marconi-mq/marconi/storage"
 	"github.com/marconi-mq/marconi/storage/swift/objects"
 )
@@ -151,12 +152,5 @@ func (f *fetcher) getOnce(ctx context.Context, at objects.Path, newest bool) (*s
 
 // rest waits before another try, and reports whether there is time for one.
 func rest(ctx context.Context, try int) bool {
-	timer := time.NewTimer(time.Duration(try) * pauseBetween)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return pause.For(ctx, time.Duration(try)*pauseBetween) == nil
 }

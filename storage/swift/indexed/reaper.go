@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/marconi-mq/marconi/internal/pause"
 	"github.com/marconi-mq/marconi/storage"
 	"github.com/marconi-mq/marconi/storage/swift/objects"
 )
@@ -88,25 +89,21 @@ func (r *reaper) awake(tooMany int) {
 
 func (r *reaper) run(ctx context.Context) {
 	defer close(r.ended)
-	pause := reapEvery
+	wait := reapEvery
 	for {
 		select {
 		case <-r.wake:
 		case <-ctx.Done():
 			return
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if pause.For(ctx, wait) != nil {
 			return
 		}
 		if r.reapNow(ctx) {
-			pause = reapEvery
+			wait = reapEvery
 			continue
 		}
-		pause = min(2*pause, reapAtMost)
+		wait = min(2*wait, reapAtMost)
 		r.awake(0)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/marconi-mq/marconi"
+	"github.com/marconi-mq/marconi/internal/pause"
 	"github.com/marconi-mq/marconi/storage/swift/objects"
 )
 
@@ -198,7 +199,7 @@ func (a *attempt) take(ctx context.Context, chosen []*candidate) ([]*candidate, 
 		return nil, err
 	}
 	tookErr := a.leaseAll(ctx, chosen)
-	if err := pause(ctx, a.s.o.LeaseSettle); err != nil {
+	if err := pause.For(ctx, a.s.o.LeaseSettle); err != nil {
 		return nil, err
 	}
 	sureErr := a.verifyAll(ctx, chosen)

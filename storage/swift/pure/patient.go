@@ -3,6 +3,7 @@ package pure
 import (
 	"context"
 
+	"github.com/marconi-mq/marconi/internal/pause"
 	"github.com/marconi-mq/marconi/storage/swift/objects"
 )
 
@@ -41,7 +42,7 @@ func (p patient) List(ctx context.Context, container string, l objects.Listing) 
 func repeated(ctx context.Context, do func() error) error {
 	for n := 1; ; n++ {
 		err := do()
-		if err == nil || isMissing(err) || n == tries || pause(ctx, retryAfter<<n) != nil {
+		if err == nil || isMissing(err) || n == tries || pause.For(ctx, retryAfter<<n) != nil {
 			return err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/marconi-mq/marconi/internal/pause"
 	"github.com/marconi-mq/marconi/storage/swift/objects"
 )
 
@@ -24,7 +25,7 @@ const (
 func (s *Store) put(ctx context.Context, at objects.Path, body []byte, a objects.Attributes) error {
 	var err error
 	for n := range tries {
-		if n > 0 && pause(ctx, retryAfter<<n) != nil {
+		if n > 0 && pause.For(ctx, retryAfter<<n) != nil {
 			break
 		}
 		err = s.c.Put(ctx, at, body, a)
@@ -39,21 +40,6 @@ func (s *Store) put(ctx context.Context, at objects.Path, body []byte, a objects
 		}
 	}
 	return err
-}
-
-// pause waits, unless ctx ends.
-func pause(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return ctx.Err()
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // repair is a context for undoing what a call did whose own context may be over.
