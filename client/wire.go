@@ -224,16 +224,18 @@ func usualPosted(body []byte, posted int) (hrefs []string, usual bool) {
 	if !usual {
 		return nil, false
 	}
-	rest, usual = bytes.CutPrefix(bytes.TrimPrefix(rest, []byte(" ")), []byte(`[`))
-	for usual && len(hrefs) < posted {
+	if rest, usual = bytes.CutPrefix(bytes.TrimPrefix(rest, []byte(" ")), []byte(`[`)); !usual {
+		return nil, false
+	}
+	for len(hrefs) < posted {
 		if len(hrefs) > 0 {
 			if rest, usual = bytes.CutPrefix(rest, []byte(`,`)); !usual {
-				break
+				return nil, false
 			}
 			rest = bytes.TrimPrefix(rest, []byte(" "))
 		}
 		if rest, usual = bytes.CutPrefix(rest, []byte(`"`)); !usual {
-			break
+			return nil, false
 		}
 		end := plainText(rest)
 		if end == len(rest) || rest[end] != '"' || !utf8.Valid(rest[:end]) {
@@ -244,7 +246,7 @@ func usualPosted(body []byte, posted int) (hrefs []string, usual bool) {
 	}
 	switch string(rest) {
 	case `]}`, `],"partial":false}`, `], "partial": false}`:
-		return hrefs, usual
+		return hrefs, true
 	default:
 		return nil, false
 	}

@@ -22,14 +22,13 @@ type massStore struct {
 	filling string // options of the URI that make it quicker to fill
 	size    int
 	bound   time.Duration
-	onDisk  bool
 }
 
 func massStores() []massStore {
 	return []massStore{
-		{"memory", func(*testing.T) string { return "memory://" }, "", short(100_000, 100_000), 10 * time.Millisecond, false},
+		{"memory", func(*testing.T) string { return "memory://" }, "", short(100_000, 100_000), 10 * time.Millisecond},
 		{"sqlite", func(t *testing.T) string { return "sqlite:///" + filepath.Join(t.TempDir(), "mass.db") }, "?synchronous=off",
-			short(30_000, 100_000), 50 * time.Millisecond, true},
+			short(30_000, 100_000), 50 * time.Millisecond},
 	}
 }
 
@@ -68,9 +67,9 @@ type mass struct {
 }
 
 // TestMass lets much happen in one second: claims end, messages expire, a queue is deleted. Four clients use that queue and
-// another meanwhile, at a steady rate, and none may wait longer than the store's bound and what the disk alone keeps somebody
-// waiting meanwhile. In the short form the bound leaves room for a machine that does other things: how much, the same clients tell
-// before, and meanwhile one that asks nothing of the server.
+// another meanwhile, at a steady rate, and none may wait. In the short form the bound leaves room for a machine that does other
+// things: how much, the same clients tell before, and meanwhile one that asks nothing of the server. What the disk alone keeps waiting is
+// told beside, and excuses nothing: some of it may be the server's own work.
 func TestMass(t *testing.T) {
 	for _, store := range massStores() {
 		t.Run(store.name, func(t *testing.T) {
@@ -82,11 +81,7 @@ func TestMass(t *testing.T) {
 				waits := m.during(e)
 				t.Logf("%s, %d messages, %s:%s", store.name, m.size, e.queue, waits)
 				longest, machine, disk := waits.max()
-				if !store.onDisk {
-					disk = 0
-				}
-				disk = min(disk, store.bound) // what keeps the disk busy for longer may be the server's own work
-				bound := short(4*max(store.bound, usual)+10*(machine+disk), store.bound+disk)
+				bound := short(4*max(store.bound, usual)+10*machine, store.bound)
 				if longest > bound && !depthRace { // with the race detector all is slow, SQLite above all
 					t.Errorf("%s: somebody waited for %v, want at most %v; before, %v, for the machine alone, %v, for the disk alone, %v",
 						e.queue, longest, bound, usual, machine, disk)
