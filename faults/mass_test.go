@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -111,6 +112,7 @@ func newMass(t *testing.T, store massStore) *mass {
 		if err := errors.Join(m.opened.Data.Close(), m.opened.Control.Close()); err != nil {
 			t.Fatal(err)
 		}
+		syscall.Sync() // what was filled without: else the system writes it half a minute later, and the probes wait for that
 		m.open("")
 	}
 	m.clock.goOn(start)
@@ -167,27 +169,26 @@ func (m *mass) deleteQueue() error {
 	return err
 }
 
-// during probes while the event happens: a little before, and for as long after as takes what it leaves behind.
+// during probes while the event happens: a little before, and until what it leaves behind is collected.
 func (m *mass) during(e massEvent) massWaits {
 	m.t.Helper()
 	const before = 200 * time.Millisecond
 	if e.begin == nil {
 		m.clock.goOn(m.full.Add(e.at - before))
 	}
-	begun := make(chan error, 1)
+	until := make(chan struct{})
 	go func() {
+		defer close(until)
+		end := time.After(before + short(1800*time.Millisecond, 20*time.Second))
 		time.Sleep(before)
-		if e.begin == nil {
-			begun <- nil
-			return
+		if e.begin != nil {
+			if err := e.begin(m); err != nil {
+				m.t.Error(err)
+			}
 		}
-		begun <- e.begin(m)
+		<-end
 	}()
-	waits := m.probeFor(before+short(1800*time.Millisecond, 20*time.Second), e.queue)
-	if err := <-begun; err != nil {
-		m.t.Error(err)
-	}
-	return waits
+	return m.probe(until, e.queue)
 }
 
 // probeFor probes that queue and the other for a while.
@@ -195,6 +196,11 @@ func (m *mass) probeFor(d time.Duration, queue string) massWaits {
 	m.t.Helper()
 	until := make(chan struct{})
 	time.AfterFunc(d, func() { close(until) })
+	return m.probe(until, queue)
+}
+
+func (m *mass) probe(until <-chan struct{}, queue string) massWaits {
+	m.t.Helper()
 	return probeMass(m.t, m.addr, until, "/v1.1/queues/"+queue, "/v1.1/queues/other")
 }
 

@@ -60,17 +60,31 @@ func (d *dataStore) collectNowAndThen(ctx context.Context) {
 		case <-d.slow:
 		}
 		// What fails is tried again next time; if the database is in trouble, whoever calls it hears of that.
-		_ = c.collectEnded(ctx)
-		switch now := time.Now(); {
-		case now.After(tidy):
-			_ = c.tidy(ctx, false)
-			tidy, space = now.Add(jittered(tidyEvery)), now.Add(jittered(spaceEvery))
-		case now.After(space):
-			_ = c.giveBack(ctx, false)
-			space = now.Add(jittered(spaceEvery))
-		}
+		_ = c.alone(ctx, func() error {
+			err := c.collectEnded(ctx)
+			switch now := time.Now(); {
+			case now.After(tidy):
+				err = errors.Join(err, c.tidy(ctx, false))
+				tidy, space = now.Add(jittered(tidyEvery)), now.Add(jittered(spaceEvery))
+			case now.After(space):
+				err = errors.Join(err, c.giveBack(ctx, false))
+				space = now.Add(jittered(spaceEvery))
+			}
+			return err
+		})
 		c.report()
 	}
+}
+
+// alone does something when no other collector does anything.
+func (c *collector) alone(ctx context.Context, do func() error) error {
+	select {
+	case c.collecting <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-c.collecting }()
+	return do()
 }
 
 // jittered is about d, so that servers begun together do not go on together.
@@ -92,10 +106,12 @@ func (d *dataStore) Collect(ctx context.Context) (int, error) {
 	}
 	defer d.door.Leave()
 	c := &collector{dataStore: d, rows: firstTurn}
-	err := c.collectEnded(ctx)
-	if err == nil {
-		err = c.tidy(ctx, true)
-	}
+	err := c.alone(ctx, func() error {
+		if err := c.collectEnded(ctx); err != nil {
+			return err
+		}
+		return c.tidy(ctx, true)
+	})
 	n := c.removed
 	c.report()
 	if err != nil {
@@ -114,10 +130,10 @@ func (c *collector) collectEnded(ctx context.Context) error {
 	if err := c.passExpired(ctx); err != nil {
 		return err
 	}
-	if err := c.turns(ctx, c.ripenSome); err != nil {
+	if err := c.turns(ctx, 0, c.ripenSome); err != nil {
 		return err
 	}
-	return c.turns(ctx, c.removeExpired)
+	return c.turns(ctx, 0, c.removeExpired)
 }
 
 // tidy removes headers nobody needs, and gives back what it can; see [collector.giveBack].
@@ -132,8 +148,8 @@ func (c *collector) tidy(ctx context.Context, all bool) error {
 type step func(t *tx, rows int) (removed int, more bool, err error)
 
 // turns takes steps until there is no more to do. Each is as long as turnTime allows, by what the one before took; and for as
-// long as it took the writer is left to others: they get half of it, whatever there is to collect.
-func (c *collector) turns(ctx context.Context, do step) error {
+// long as it took, and at least for so long as rest says, the writer is left to others: they get half of it, whatever there is to collect.
+func (c *collector) turns(ctx context.Context, rest time.Duration, do step) error {
 	for more := true; more; {
 		var removed int
 		var took time.Duration
@@ -151,7 +167,7 @@ func (c *collector) turns(ctx context.Context, do step) error {
 		if !more {
 			break
 		}
-		if err := pause.For(ctx, min(took, 2*turnTime)); err != nil {
+		if err := pause.For(ctx, max(rest, min(took, 2*turnTime))); err != nil {
 			return err
 		}
 		if time.Since(c.pass.last) > passEvery {

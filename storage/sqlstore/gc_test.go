@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -271,5 +272,24 @@ func TestOthersGetTheirTurn(t *testing.T) {
 		default:
 		}
 		post(t, s, "x")
+	}
+}
+
+// TestOneCollectsAtATime: two collectors would take all of the writer's time.
+func TestOneCollectsAtATime(t *testing.T) {
+	s := mustOpen(t, "sqlite://", storage.Options{})
+	defer mustClose(t, s)
+	d := s.Data.(*dataStore)
+	d.collecting <- struct{}{}
+	ctx, stop := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer stop()
+	if _, err := d.Collect(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("while another collects, Collect = %v; want that it waits", err)
+	}
+	<-d.collecting
+	for range 2 {
+		if _, err := d.Collect(t.Context()); err != nil {
+			t.Errorf("Collect = %v when the other has ended", err)
+		}
 	}
 }

@@ -13,6 +13,10 @@ const spaceEvery = 3 * time.Second
 // turnPages is how many pages a turn gives back at most, moving others into their place: 64 take less than 8 ms, and the sync.
 const turnPages = 64
 
+// shrinkRest is how long the writer is left to others after such a turn at least. Where nothing has to be moved a turn takes half
+// a millisecond, but whoever then shortens the file needs 4 µs a page, and others wait for that.
+const shrinkRest = 2 * turnTime
+
 // giveBack removes what is left of queues that were dropped or purged, and gives free pages of the file back to the system:
 // all, or those that were free at the last look as well, where these are a quarter of the file. What is free for less than
 // that, the next posts use: a queue that fills and empties every second would otherwise move its pages back and forth.
@@ -22,7 +26,7 @@ func (c *collector) giveBack(ctx context.Context, all bool) error {
 		return fmt.Errorf("look for what was dropped: %w", err)
 	}
 	if garbage {
-		if err := c.turns(ctx, c.removeGarbage); err != nil {
+		if err := c.turns(ctx, 0, c.removeGarbage); err != nil {
 			return err
 		}
 	}
@@ -47,7 +51,7 @@ func (c *collector) giveBack(ctx context.Context, all bool) error {
 
 // shrink gives so many free pages back, in turns.
 func (c *collector) shrink(ctx context.Context, pages int64) error {
-	return c.turns(ctx, func(t *tx, _ int) (removed int, more bool, err error) {
+	return c.turns(ctx, shrinkRest, func(t *tx, _ int) (removed int, more bool, err error) {
 		if pages <= 0 {
 			return 0, false, nil
 		}

@@ -50,7 +50,10 @@ func openSQLite(ctx context.Context, place sqlitePlace, o storage.Options) (stor
 		errs:  func(err error) error { return explainSQLite(f.path, err) },
 		open:  2,
 	}
-	data := &dataStore{plane: plane{database: db}, durable: f.durable(), ended: make(chan struct{}), slow: make(chan struct{}, 1)}
+	data := &dataStore{
+		plane: plane{database: db}, durable: f.durable(),
+		ended: make(chan struct{}), slow: make(chan struct{}, 1), collecting: make(chan struct{}, 1),
+	}
 	data.hub = wake.New(o.Now, data.endings)
 	control := &controlStore{plane: plane{database: db}}
 

@@ -15,6 +15,10 @@ const logFrames = 500
 // mostFrames is how many more may come meanwhile. Then the writer waits: the disk can't keep up with it.
 const mostFrames = 4 * logFrames
 
+// logShrinks is by how many pages the database may become smaller than the file before the log is brought home, which shortens
+// the file. A system needs some 4 µs a page to take them back, and who commits meanwhile waits for that, too.
+const logShrinks = 1024
+
 // A sqliteLog brings what is in the write-ahead log home into the file. SQLite would do that within the commit that makes the log
 // long enough, for 20 ms and more, while everybody waits; here most of it is done beside the writer, on another
 // connection, and only what was written meanwhile is left to the writer: when nothing is left at all, the next write begins the log anew.
@@ -24,6 +28,7 @@ type sqliteLog struct {
 	// Only the writer uses these.
 	index *os.File // the log's index, which says how long it is
 	home  uint32   // so many pages of it were brought home, as far as readers let them
+	pages uint32   // of the database then
 	asked bool     // to bring home what has come since
 
 	due    chan struct{}
@@ -67,15 +72,16 @@ func (l *sqliteLog) bringHome(ctx context.Context) (whole bool, err error) {
 
 // committed is called by the writer after each commit.
 func (l *sqliteLog) committed() {
-	n := l.frames()
+	n, pages := l.length()
 	if n < l.home { // the log was begun anew
 		l.home = 0
 	}
+	l.pages = max(l.pages, pages)
 	switch since := n - l.home; {
 	case l.asked && (l.nearly.Swap(false) || since > mostFrames):
 		l.finish()
-		l.home, l.asked = n, false
-	case !l.asked && since >= logFrames:
+		l.home, l.pages, l.asked = n, pages, false
+	case !l.asked && (since >= logFrames || l.pages-pages >= logShrinks):
 		l.asked = true
 		select {
 		case l.due <- struct{}{}:
@@ -91,21 +97,22 @@ func (l *sqliteLog) finish() {
 	_, _ = l.file.conn.ExecContext(context.Background(), "PRAGMA wal_checkpoint(PASSIVE)") // as above
 }
 
-// frames is how many pages are in the log. The place of the number is part of SQLite's documented format
-// (https://sqlite.org/walformat.html, WAL-index header, mxFrame). Where it can't be read, each commit counts as reason enough to look.
-func (l *sqliteLog) frames() uint32 {
-	const mxFrame = 16
+// length is how many pages are in the log, and in the database. The places of the numbers are part of SQLite's documented format
+// (https://sqlite.org/walformat.html, WAL-index header, mxFrame and nPage). Where they can't be read, each commit counts as reason enough
+// to look.
+func (l *sqliteLog) length() (frames, pages uint32) {
+	const mxFrame = 16 // and nPage behind it
 	var err error
 	if l.index == nil {
 		if l.index, err = os.Open(l.file.path + "-shm"); err != nil {
-			return l.home + logFrames
+			return l.home + logFrames, l.pages
 		}
 	}
-	var n [4]byte
+	var n [8]byte
 	if _, err := l.index.ReadAt(n[:], mxFrame); err != nil {
-		return l.home + logFrames
+		return l.home + logFrames, l.pages
 	}
-	return binary.NativeEndian.Uint32(n[:])
+	return binary.NativeEndian.Uint32(n[:]), binary.NativeEndian.Uint32(n[4:])
 }
 
 // close waits for what is under way. The writer has ended before.

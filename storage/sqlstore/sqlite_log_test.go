@@ -1,6 +1,8 @@
 package sqlstore
 
 import (
+	"encoding/binary"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -35,23 +37,29 @@ func TestTheLogComesHome(t *testing.T) {
 	checkCounts(t, s)
 }
 
-// TestFramesOfTheLog: the number read from the log's index is SQLite's own.
-func TestFramesOfTheLog(t *testing.T) {
+// TestLengthOfTheLog: the numbers read from the log's index are SQLite's own.
+func TestLengthOfTheLog(t *testing.T) {
 	s := mustOpen(t, uriOf(filepath.Join(t.TempDir(), "marconi.db")), storage.Options{})
 	defer func() { mustClose(t, s) }()
 	e := s.Data.(*dataStore).engine.(*sqliteEngine)
 	for range 5 {
 		post(t, s, "a", "b")
 		e.writer.mu.Lock()
-		got := e.log.frames()
+		got, gotPages := e.log.length()
 		e.writer.mu.Unlock()
-		var busy, want, home uint32
+		var busy, want, home, wantPages uint32
 		row := e.file.readers.QueryRowContext(t.Context(), "PRAGMA wal_checkpoint(NOOP)")
 		if err := row.Scan(&busy, &want, &home); err != nil {
 			t.Fatal(err)
 		}
 		if got == 0 || got != want {
-			t.Errorf("frames() = %d, and SQLite says %d", got, want)
+			t.Errorf("the log has %d pages, and SQLite says %d", got, want)
+		}
+		if err := e.file.readers.QueryRowContext(t.Context(), "PRAGMA page_count").Scan(&wantPages); err != nil {
+			t.Fatal(err)
+		}
+		if gotPages == 0 || gotPages != wantPages {
+			t.Errorf("the database has %d pages, and SQLite says %d", gotPages, wantPages)
 		}
 	}
 }
@@ -91,7 +99,38 @@ func TestTheLogWaitsForReaders(t *testing.T) {
 			t.Fatal(err)
 		}
 		e.writer.mu.Lock()
-		length = e.log.frames()
+		length, _ = e.log.length()
 		e.writer.mu.Unlock()
+	}
+}
+
+// TestTheLogComesHomeToShorten: pages that were given back are reason to bring the log home, before their number makes others wait.
+func TestTheLogComesHomeToShorten(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "marconi.db")
+	l := newSQLiteLog(&sqliteFile{sqlitePlace: sqlitePlace{path: path}})
+	defer func() { _ = l.index.Close() }()
+	commit := func(frames, pages uint32) (asked bool) {
+		t.Helper()
+		index := make([]byte, 136)
+		binary.NativeEndian.PutUint32(index[16:], frames)
+		binary.NativeEndian.PutUint32(index[20:], pages)
+		if err := os.WriteFile(path+"-shm", index, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		l.committed()
+		select {
+		case <-l.due:
+			l.asked = false // as when it has been
+			return true
+		default:
+			return false
+		}
+	}
+	const pages = 100_000
+	if commit(1, pages) || commit(2, pages-logShrinks+1) {
+		t.Errorf("%d pages that were given back, the log is to come home", logShrinks-1)
+	}
+	if !commit(3, pages-logShrinks) {
+		t.Errorf("%d pages were given back, and the log is not to come home", logShrinks)
 	}
 }

@@ -100,6 +100,8 @@ type dataStore struct {
 	stop  context.CancelFunc // ends the collector,
 	ended chan struct{}      // which then closes this
 	slow  chan struct{}      // tells it that there is something in the way of readers
+
+	collecting chan struct{} // holds one token: whoever collects has it, for two would take the time of everybody else
 }
 
 // Close implements [marconi.DataStore].
