@@ -54,8 +54,8 @@
 //
 // # Waiting
 //
-// Who waits in a process is told by a channel of that process, mq1:wake:PROCESS. The first one who waits for a queue notes the channel in
-// w, for a minute, which is renewed; calls that free something publish to the channels they find there. Where nobody waits, nothing is
+// Who waits in a process is told by a channel of that process, mq1:wake:PROCESS. The first one who waits for a queue notes the channel behind
+// the header, for a minute, which is renewed; calls that free something publish to the channels they find there. Where nobody waits, nothing is
 // published.
 //
 // # Dead letters
@@ -66,6 +66,6 @@
 // # Scripts
 //
 // A script of the folder scripts is its file, with the files that its lines #include name. They use nothing that Redis 6.0 has not, and
-// name their keys by KEYS only. A post is given the header, the blocks, the stream and who waits, and asks for the other keys when it needs
+// name their keys by KEYS only. A post is given the header, the blocks and the stream, and asks for the other keys when it needs
 // them: if something has to be maintained, or the keys would end before its messages. That is rare, and then a second call.
 package redis

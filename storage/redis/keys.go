@@ -8,11 +8,11 @@ import (
 	"github.com/marconi-mq/marconi"
 )
 
-// queueKeys are the last letters of a queue's ten keys, in the order in which scripts know them. Most posts need the first few only: each
+// queueKeys are the last letters of a queue's nine keys, in the order in which scripts know them. Most posts need the first few only: each
 // key that a script is given costs the server as much as a step of its work.
 const (
-	queueKeys = "hwxskmrdcl"
-	postKeys  = 4
+	queueKeys = "hxskmrdcl"
+	postKeys  = 3
 )
 
 // A keyspace makes the names of keys. All keys of a queue have one hash tag, so that a cluster keeps them together.
@@ -28,18 +28,21 @@ func newKeyspace(prefix, namespace string) keyspace {
 }
 
 // of are the keys of a queue.
-func (k keyspace) of(q marconi.QueueRef) []string {
+func (k keyspace) of(q marconi.QueueRef) []string { return k.first(q, len(queueKeys)) }
+
+// first are the first n keys of a queue.
+func (k keyspace) first(q marconi.QueueRef, n int) []string {
 	var room [128]byte
 	stem := append(append(room[:0], k.prefix...), ":{"...)
 	stem = append(appendTag(stem, q), "}:"...)
 	length := len(stem) + 1
 	var all strings.Builder // one piece of memory for all
-	all.Grow(length * len(queueKeys))
-	for i := range len(queueKeys) {
+	all.Grow(length * n)
+	for i := range n {
 		all.Write(stem)
 		all.WriteByte(queueKeys[i])
 	}
-	keys, text := make([]string, len(queueKeys)), all.String()
+	keys, text := make([]string, n), all.String()
 	for i := range keys {
 		keys[i] = text[i*length : (i+1)*length]
 	}

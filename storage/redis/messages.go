@@ -23,16 +23,16 @@ func (d *dataStore) Post(ctx context.Context, q marconi.QueueRef, p marconi.Post
 	for i := range p.Messages {
 		longest, delayed = max(longest, p.Messages[i].TTL), delayed || p.Messages[i].Delay > 0
 	}
-	keys, few := d.keys.of(q), postKeys
+	keys := postKeys
 	var noting sync.WaitGroup
 	var noteErr error
 	if noted := d.isNoted(q, longest); delayed || !noted {
-		few = len(keys)
+		keys = len(queueKeys)
 		if !noted { // both calls travel together
 			noting.Go(func() { noteErr = d.note(ctx, q, longest) })
 		}
 	}
-	first, err := d.post(ctx, keys, few, d.postArgs(p, longest))
+	first, err := d.post(ctx, q, keys, d.postArgs(p))
 	noting.Wait()
 	if err == nil && noteErr != nil {
 		err = fmt.Errorf("post messages: %w: they may be there, but %w", marconi.ErrUnavailable, noteErr)
@@ -48,10 +48,10 @@ func (d *dataStore) Post(ctx context.Context, q marconi.QueueRef, p marconi.Post
 	return ids, nil
 }
 
-// post runs the script of a post with few of its keys, and again with all if it needs them. It gives the number of the first message.
-func (d *dataStore) post(ctx context.Context, keys []string, few int, args []string) (int64, error) {
+// post runs the script of a post with so many of its keys, and again with all if it needs them. It gives the number of the first message.
+func (d *dataStore) post(ctx context.Context, q marconi.QueueRef, keys int, args []string) (int64, error) {
 	for {
-		r, err := d.runAt(ctx, "post messages", d.scripts.post, keys[:few], args)
+		r, err := d.runAt(ctx, "post messages", d.scripts.post, d.keys.first(q, keys), args)
 		if err != nil {
 			return 0, err
 		}
@@ -59,25 +59,28 @@ func (d *dataStore) post(ctx context.Context, keys []string, few int, args []str
 			first := r.number(0)
 			return first, r.err
 		}
-		if few == len(keys) {
+		if keys == len(queueKeys) {
 			return 0, fmt.Errorf("post messages: %w", errReply)
 		}
-		few = len(keys)
+		keys = len(queueKeys)
 	}
 }
 
 // postArgs are what the script of a post is told. Bodies are not copied: they are the store's from now on.
-func (d *dataStore) postArgs(p marconi.Post, longest marconi.Seconds) []string {
+func (d *dataStore) postArgs(p marconi.Post) []string {
 	client := packClient(p.Client)
-	args := make([]string, 2, 2+2*len(p.Messages))
-	args[0], args[1] = d.time(), packTTL(longest)
-	envelope := ""
+	args := make([]string, 0, 2*len(p.Messages)+1)
+	envelope, longest, sameTTL := "", p.Messages[0].TTL, true
 	for i := range p.Messages {
 		m := &p.Messages[i]
 		if i == 0 || !alike(m, &p.Messages[i-1]) {
 			envelope = client.pack(m)
 		}
 		args = append(args, envelope, rueidis.BinaryString(m.Body))
+		longest, sameTTL = max(longest, m.TTL), sameTTL && m.TTL == longest
+	}
+	if at := d.time(); !sameTTL || at != "" {
+		args = append(args, packTTL(longest)+at)
 	}
 	return args
 }

@@ -3,6 +3,8 @@
 package redis
 
 import (
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -119,16 +121,30 @@ func TestADeadProcessIsForgotten(t *testing.T) {
 		}
 		f.clock.pass(30 * time.Second)
 	}
-	f.post(posted(1, 600)...)
-	if n := f.count("HLEN", "w"); n != 1 {
-		t.Errorf("%d processes are noted, want the one that is alive", n)
+	published := func() int {
+		before := f.calls()
+		f.post(posted(1, 600)...)
+		return f.calls()["publish"] - before["publish"]
+	}
+	if n := published(); n != 1 {
+		t.Errorf("%d processes were told, want the one that is alive", n)
+	}
+	noted := func() string { return f.server.Do("GETRANGE", f.key("h"), strconv.Itoa(headerSize), "-1").(string) }
+	if both := noted(); !strings.Contains(both, "dead") || !strings.Contains(both, "alive") {
+		t.Fatalf("%q are noted, want both", both)
+	}
+	if _, err := f.run(t.Context(), "wait", f.scripts.watch, f.q, f.time(), "third", "60000"); err != nil {
+		t.Fatal(err)
+	}
+	if n := published(); n != 2 {
+		t.Errorf("%d processes were told, want the two that are alive", n)
+	}
+	if left := noted(); strings.Contains(left, "dead") {
+		t.Errorf("%q are noted, and one of them is dead", left)
 	}
 	f.clock.pass(time.Minute)
-	before := f.calls()
-	f.post(posted(1, 600)...)
-	after := f.calls()
-	if after["publish"] != before["publish"] || after["hgetall"] != before["hgetall"] {
-		t.Error("a post looked for those who wait after the last had to say so again")
+	if n := published(); n != 0 {
+		t.Errorf("%d processes were told after the last had to say so again", n)
 	}
 }
 
@@ -144,7 +160,7 @@ func TestAfterABreakAllLookAgain(t *testing.T) {
 	for _, w := range watches {
 		wantSignal(t, "who waited while the line broke", w, time.Second)
 	}
-	f.server.Do("UNLINK", f.key("w"), f.key("h")) // as if another server had taken over, which did not know them
+	f.server.Do("UNLINK", f.key("h")) // as if another server had taken over, which did not know them
 	f.server.Do("CLIENT", "KILL", "TYPE", "pubsub")
 	for _, w := range watches {
 		wantSignal(t, "who waited while the server changed", w, time.Second)

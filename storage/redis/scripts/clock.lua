@@ -1,13 +1,5 @@
--- now is in milliseconds by the server's clock. ARGV[1] is empty, or a test's time instead; skew is how far that is ahead: keys end by
--- the server's clock.
+-- The time of all scripts but posts is their first argument.
 
-local call, format, min, max, floor = redis.call, string.format, math.min, math.max, math.floor
-local done, again, sealed, claimed, notOwner, notClaimed, noClaim = 0, 1, 2, 3, 4, 5, 6 -- codes of replies
+local given = ARGV[1]
 
-local clock = call('TIME')
-local micros = clock[2] / 1
-local now, skew = clock[1] * 1000 + (micros - micros % 1000) / 1000, 0
-if ARGV[1] ~= '' then
-	skew = tonumber(ARGV[1]) - now
-	now = now + skew
-end
+--#include time

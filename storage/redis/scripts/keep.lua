@@ -29,17 +29,23 @@ local function expect(t)
 	end
 end
 
+-- Behind the header stand the processes in which somebody waits: for each, until when that is so, and its channel; then zeros.
+local waiter, waitersAt = '>dI2c0', 64
+local waiters = nil -- what is to stand there, if that changes
+
 -- tell tells the processes in which somebody waits.
 local function tell(news)
 	if waited <= now then
 		return
 	end
-	local all = call('HGETALL', W)
-	for i = 1, #all, 2 do
-		if tonumber(all[i + 1]) > now then
-			call('PUBLISH', all[i], news)
-		else
-			call('HDEL', W, all[i])
+	local all, at, ends, channel = waiters or sub(header or '', waitersAt + 1), 1, 0, ''
+	while at <= #all do
+		ends, channel, at = unpacked(waiter, all, at)
+		if ends == 0 then
+			return
+		end
+		if ends > now then
+			call('PUBLISH', channel, news)
 		end
 	end
 end
@@ -57,7 +63,7 @@ local function finish(reply)
 		if isSealed == 0 then
 			call('PEXPIREAT', H, max(mark, waited) - skew)
 		end
-		for i = 3, 10 do -- all but those two
+		for i = 2, 9 do
 			call('PEXPIREAT', KEYS[i], mark - skew)
 		end
 	else

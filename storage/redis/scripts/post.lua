@@ -1,17 +1,23 @@
--- post adds messages. ARGV: time, the longest TTL as envelopes have it, then for each message its envelope from the TTL on and its body; the end of an envelope with
--- a delay is how long that is. XADD is the first write: at maxmemory the post is refused as a whole. The reply is the number of the first
--- message, and nothing else: a table would cost more than a command does.
+-- post adds messages. ARGV: for each message its envelope from the TTL on and its body; the end of an envelope with a delay is how long that
+-- is. Where the messages have not all the same TTL, or there is a time, the longest TTL follows as envelopes have it, and the time. XADD is
+-- the first write: at maxmemory the post is refused as a whole. The reply is the number of the first message, and nothing else: a table
+-- would cost more than a command does.
 --
--- KEYS may be the first four only, if no message is delayed. When it turns out that the others are needed, nothing is done, and the post
+-- KEYS may be the first three only, if no message is delayed. When it turns out that the others are needed, nothing is done, and the post
 -- has to come again with all.
 
---#include clock
+local args = ARGV
+local count = #args
+local more = count % 2 == 1 and args[count]
+local given = more and string.sub(more, 5) or ''
+
+--#include time
 --#include header
 
 if isSealed == 1 then
 	return -sealed
 end
-local longest = unpacked('>I4', ARGV[2])
+local longest = unpacked('>I4', more or args[1])
 local latest = now + longest * 1000
 if not K and (due <= now or latest > mark) then
 	return -again
@@ -23,11 +29,11 @@ end
 local free, delays, blocks, opened = 0, nil, nil, false
 local before, ends, ripe, head
 last = first - 1
-for i = 3, #ARGV, 2 do
-	local envelope, body = ARGV[i], ARGV[i + 1]
+for i = 1, count - 1, 2 do
+	local envelope, body = args[i], args[i + 1]
 	if envelope ~= before then -- most messages of a post have the same
-		before, ends, ripe = envelope, now + unpacked('>I4', envelope) * 1000, nil
-		if byte(envelope, 5) % 2 == 1 then
+		before, ends, ripe = envelope, not more and latest or now + unpacked('>I4', envelope) * 1000, nil
+		if K and byte(envelope, 5) % 2 == 1 then
 			ripe = now + unpacked('>I4', sub(envelope, -4)) * 1000
 			envelope = sub(envelope, 1, -5) .. pack('>I6', ripe)
 		end
@@ -36,7 +42,10 @@ for i = 3, #ARGV, 2 do
 			due = ends
 		end
 	end
-	call('XADD', S, last + 1, 'e', head, 'b', body) -- Redis writes whole numbers in full, and faster than format
+	-- Redis itself would write the number as if it had decimals, which takes as long as half a command; and some servers have words of
+	-- 32 bits, for which it is too large as a whole.
+	local low = (last + 1) % 1000000000
+	call('XADD', S, format('%d%09d', (last + 1 - low) / 1000000000, low), 'e', head, 'b', body)
 	if ripe then
 		delays = delays or {}
 		delays[#delays + 1], delays[#delays + 2] = ripe, last + 1
@@ -71,7 +80,7 @@ if dueBefore > now and waited <= now and latest <= mark and not delays then
 	if due == dueBefore and not opened then
 		call('SETRANGE', H, tailAt, pack(tail, last, openEnd, openCount, openBytes))
 	else
-		call('SETRANGE', H, 0, pack(layout, version, isSealed, cursor, mark, due, waited, openFirst, last, openEnd, openCount, openBytes))
+		call('SETRANGE', H, '0', pack(layout, version, isSealed, cursor, mark, due, waited, openFirst, last, openEnd, openCount, openBytes))
 	end
 	return first
 end
@@ -85,7 +94,7 @@ if blocks then
 	call('ZADD', X, unpack(blocks))
 	touched[X] = true
 end
-local poster = ' ' .. sub(ARGV[3], 5)
+local poster = ' ' .. sub(args[1], 5)
 if delays then
 	call('ZADD', D, unpack(delays))
 	touched[D] = true

@@ -12,9 +12,20 @@ local ends = now + tonumber(ARGV[3])
 if ends > waited then
 	waited, changed = ends, true
 end
-call('HSET', W, ARGV[2], format('%.0f', ends))
-call('PEXPIREAT', W, waited - skew)
+waiters = pack(waiter, ends, #ARGV[2], ARGV[2])
+local before, at, other, channel = sub(header or '', waitersAt + 1), 1, 0, ''
+while at <= #before do
+	other, channel, at = unpacked(waiter, before, at)
+	if other == 0 then
+		break
+	end
+	if other > now and channel ~= ARGV[2] then
+		waiters = waiters .. pack(waiter, other, #channel, channel)
+	end
+end
+waiters = waiters .. pack(waiter, 0, 0, '')
 local reply = finish({ now, done, due })
+call('SETRANGE', H, waitersAt, waiters)
 if waited > mark and isSealed == 0 then
 	call('PEXPIREAT', H, waited - skew) -- without the header a post would not know of those who wait
 end
