@@ -25,8 +25,8 @@ func TestClaimsThatAreOverAreEndedInTurns(t *testing.T) {
 	for held := int64(300); held > 0; {
 		f.maintain()
 		left := f.count("HLEN", "k")
-		if freed := held - left; freed <= 0 || freed > 64 {
-			t.Fatalf("one turn freed %d messages, want 1 to 64", freed)
+		if freed := held - left; freed <= 0 || freed > 16 {
+			t.Fatalf("one turn freed %d messages, want 1 to 16", freed)
 		}
 		if free := f.count("ZCARD", "r"); free != 300-left {
 			t.Fatalf("%d messages are returned and %d claimed, of 300", free, left)
@@ -99,8 +99,8 @@ func TestDelaysThatAreOverAreEndedInTurns(t *testing.T) {
 	}
 	f.clock.pass(5 * time.Second)
 	f.maintain()
-	if due, free := f.count("ZCARD", "d"), f.count("ZCARD", "r"); due != 136 || free != 64 {
-		t.Errorf("after a turn %d are delayed and %d free, want 136 and 64", due, free)
+	if due, free := f.count("ZCARD", "d"), f.count("ZCARD", "r"); due != 184 || free != 16 {
+		t.Errorf("after a turn %d are delayed and %d free, want 184 and 16", due, free)
 	}
 	if got := f.pop(200); len(got) != 200 || string(got[199].Body) != "199" {
 		t.Errorf("Pop gave %d messages, want all 200 in order", len(got))
@@ -125,7 +125,7 @@ func TestADelayedMessageIsHandedOutOnce(t *testing.T) {
 				}
 				f.clock.pass(5 * time.Second)
 				seen := map[string]bool{}
-				for range 10 {
+				for range 30 {
 					r, err := f.run(t.Context(), "claim", f.scripts.claim, f.q, f.time(), packClaim(marconi.ClaimID(randomHex(16))), "60", "0", "150", "0",
 						packClaim(newLease()), "10000", "20", ripe, "0")
 					if err != nil {
@@ -154,8 +154,8 @@ func TestWhatHasExpiredIsCollectedInTurns(t *testing.T) {
 	for left := int64(110); left > 10; {
 		f.maintain()
 		now := f.count("XLEN", "s")
-		if gone := left - now; gone <= 0 || gone > 32 {
-			t.Fatalf("one turn collected %d messages, want 1 to 32", gone)
+		if gone := left - now; gone <= 0 || gone > 16 {
+			t.Fatalf("one turn collected %d messages, want 1 to 16", gone)
 		}
 		left = now
 	}

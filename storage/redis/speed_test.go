@@ -262,17 +262,39 @@ func TestNoScriptTakesLong(t *testing.T) {
 		f.server.Do("CONFIG", "SET", "slowlog-max-len", "10000")
 		f.server.Do("SLOWLOG", "RESET")
 		f.server.Do("CONFIG", "RESETSTAT")
+		before := stolen(t)
 		f.post(marconi.NewMessage{TTL: 7200, Body: make([]byte, c.body)})
 		f.claim(60, 20)
 		wantNoError(t, second(f.listed(20)))
 		f.pop(20)
 		wantNoError(t, second(f.Stats(t.Context(), f.q)))
 		scripts, slow := f.calls()["evalsha"], f.slowScripts()
-		t.Logf("bodies of %d bytes, %d claims over: %d scripts of %.0f µs, %d above %v", c.body, n, scripts, f.spent(), slow, noise*c.bound)
+		t.Logf("bodies of %d bytes, %d claims over: %d scripts of %.0f µs, %d above %v; meanwhile the processors were away for %v",
+			c.body, n, scripts, f.spent(), slow, noise*c.bound, stolen(t)-before)
 		if soaking() && slow > 0 || !soaking() && slow > scripts/20+2 {
 			t.Errorf("%d of %d scripts took longer than %v: %v", slow, scripts, noise*c.bound, f.server.Do("SLOWLOG", "GET", "3"))
 		}
 	}
+}
+
+// stolen is for how long this machine's processors did something for another one, where the system says so: a script that was interrupted
+// by that took longer than it is to blame for. That excuses nothing, but tells when to try again.
+func stolen(t *testing.T) time.Duration {
+	t.Helper()
+	const steal, tick = 8, 10 * time.Millisecond // proc_stat(5)
+	text, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(text))
+	if len(fields) <= steal {
+		return 0
+	}
+	n, err := strconv.ParseInt(fields[steal], 10, 64)
+	if err != nil {
+		t.Errorf("the ninth field of /proc/stat: %v", err)
+	}
+	return time.Duration(n) * tick
 }
 
 // slowScripts counts those in the log. Redis 6.0 notes the commands within a script too, by the time since that began.

@@ -14,17 +14,22 @@ local function statesOf(id, seqs)
 	return states
 end
 
--- giveBack frees what the claim still holds of these messages, and gives their number.
-local function giveBack(id, seqs)
-	local states = statesOf(id, seqs)
-	local gone, returned, kept = {}, {}, {}
-	for seq, state in pairs(states) do
-		gone[#gone + 1] = seq
-		if endOf(nil, state) > now then
-			returned[#returned + 1] = seq
-			returned[#returned + 1] = seq
-			kept[#kept + 1] = seq
-			kept[#kept + 1] = sub(state, 7, 18)
+-- giveBack frees what a claim still holds of these messages, and gives their number. Where they are of several claims, ids are those of each.
+-- They are best in their order: to put one beside another is quicker.
+local function giveBack(id, seqs, ids)
+	if #seqs == 0 then
+		return 0
+	end
+	local states, gone, returned, kept = call('HMGET', K, unpack(seqs)), {}, {}, {}
+	for i = 1, #seqs do
+		local seq, state = seqs[i], states[i]
+		if state and sub(state, 19) == (id or ids[i]) then
+			gone[#gone + 1] = seq
+			if endOf(nil, state) > now then
+				local n = #kept
+				returned[n + 1], returned[n + 2] = seq, seq
+				kept[n + 1], kept[n + 2] = seq, sub(state, 7, 18)
+			end
 		end
 	end
 	if #gone > 0 then
