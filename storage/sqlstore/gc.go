@@ -130,10 +130,10 @@ func (c *collector) collectEnded(ctx context.Context) error {
 	if err := c.passExpired(ctx); err != nil {
 		return err
 	}
-	if err := c.turns(ctx, 0, c.ripenSome); err != nil {
+	if err := c.turns(ctx, 0, c.passExpired, c.ripenSome); err != nil {
 		return err
 	}
-	return c.turns(ctx, 0, c.removeExpired)
+	return c.turns(ctx, 0, c.passExpired, c.removeExpired)
 }
 
 // tidy removes headers nobody needs, and gives back what it can; see [collector.giveBack].
@@ -149,7 +149,9 @@ type step func(t *tx, rows int) (removed int, more bool, err error)
 
 // turns takes steps until there is no more to do. Each is as long as turnTime allows, by what the one before took; and for as
 // long as it took, and at least for so long as rest says, the writer is left to others: they get half of it, whatever there is to collect.
-func (c *collector) turns(ctx context.Context, rest time.Duration, do step) error {
+// What may take long lets other things be done meanwhile, every now and then.
+func (c *collector) turns(ctx context.Context, rest time.Duration, meanwhile func(context.Context) error, do step) error {
+	last := time.Now()
 	for more := true; more; {
 		var removed int
 		var took time.Duration
@@ -170,10 +172,12 @@ func (c *collector) turns(ctx context.Context, rest time.Duration, do step) erro
 		if err := pause.For(ctx, max(rest, min(took, 2*turnTime))); err != nil {
 			return err
 		}
-		if time.Since(c.pass.last) > passEvery {
-			if err := c.passExpired(ctx); err != nil {
+		if time.Since(last) > passEvery {
+			rows := c.rows
+			if err := meanwhile(ctx); err != nil {
 				return err
 			}
+			c.rows, last = rows, time.Now()
 		}
 	}
 	return nil

@@ -23,7 +23,6 @@ const passTurn = 20_000
 
 // A passing remembers what the collector has passed over: queues in the order in which their messages expire.
 type passing struct {
-	last         time.Time // when it looked
 	expires, qid int64
 }
 
@@ -31,7 +30,6 @@ type passing struct {
 // many: removing 100 000 takes seconds, in which each claim, page or count would go over all that are left. To pass over
 // them changes one number a queue, the one that a purge changes. They are removed like all others.
 func (c *collector) passExpired(ctx context.Context) error {
-	c.pass.last = time.Now()
 	now := c.millis()
 	if c.pass.expires > now { // the clock was set back
 		c.pass.expires, c.pass.qid = 0, 0

@@ -293,3 +293,29 @@ func TestOneCollectsAtATime(t *testing.T) {
 		}
 	}
 }
+
+// TestExpiredMessagesDoNotWaitForGarbage: a queue of millions takes minutes to remove, in which other messages expire.
+func TestExpiredMessagesDoNotWaitForGarbage(t *testing.T) {
+	now := time.Now()
+	s := mustOpen(t, "sqlite://", storage.Options{Now: func() time.Time { return now }})
+	defer mustClose(t, s)
+	post(t, s, "a", "b")
+	now = now.Add(365 * 24 * time.Hour)
+	c := &collector{dataStore: s.Data.(*dataStore), rows: firstTurn}
+	deadline := time.Now().Add(10 * time.Second)
+	err := c.alone(t.Context(), func() error {
+		return c.turns(t.Context(), 0, c.collectEnded, func(t *tx, _ int) (removed int, more bool, err error) {
+			var left int
+			if _, err := t.get("SELECT count(*) FROM messages", []any{&left}); err != nil {
+				return 0, false, err
+			}
+			return 0, left > 0 && time.Now().Before(deadline), nil
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := rowsOf(t, s, "messages"); n != 0 {
+		t.Errorf("%d messages that have expired are left while other things take long", n)
+	}
+}

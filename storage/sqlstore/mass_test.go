@@ -174,7 +174,7 @@ func TestPassing(t *testing.T) {
 		checkCounts(t, s)
 	}
 	pass("with a claim that is over, and that nobody has ended, at the beginning", 2*passRows+4, 2*passRows+9)
-	if err := c.turns(t.Context(), 0, c.ripenSome); err != nil {
+	if err := c.turns(t.Context(), 0, c.passExpired, c.ripenSome); err != nil {
 		t.Fatal(err)
 	}
 	c.pass = passing{}

@@ -26,7 +26,7 @@ func (c *collector) giveBack(ctx context.Context, all bool) error {
 		return fmt.Errorf("look for what was dropped: %w", err)
 	}
 	if garbage {
-		if err := c.turns(ctx, 0, c.removeGarbage); err != nil {
+		if err := c.turns(ctx, 0, c.collectEnded, c.removeGarbage); err != nil {
 			return err
 		}
 	}
@@ -51,7 +51,7 @@ func (c *collector) giveBack(ctx context.Context, all bool) error {
 
 // shrink gives so many free pages back, in turns.
 func (c *collector) shrink(ctx context.Context, pages int64) error {
-	return c.turns(ctx, shrinkRest, func(t *tx, _ int) (removed int, more bool, err error) {
+	return c.turns(ctx, shrinkRest, c.collectEnded, func(t *tx, _ int) (removed int, more bool, err error) {
 		if pages <= 0 {
 			return 0, false, nil
 		}
