@@ -78,7 +78,7 @@ func TestWhatIsNewIsNotUsed(t *testing.T) {
 func TestScriptsNameTheirKeys(t *testing.T) {
 	local := regexp.MustCompile(`call\('[A-Z]+', (?:'USAGE', )?([^,)]+)`)
 	keys := map[string]bool{
-		"H": true, "S": true, "K": true, "M": true, "R": true, "D": true, "X": true, "C": true, "L": true, "W": true,
+		"H": true, "S": true, "K": true, "M": true, "R": true, "D": true, "X": true, "C": true, "L": true,
 		"KEYS[1]": true, "KEYS[2]": true, "KEYS[i]": true, "key": true, "unpack(KEYS": true,
 	}
 	for _, s := range newScripts().all() {

@@ -32,7 +32,6 @@
 //	x  zset    blocks of consecutive messages, by the earliest end in them: 32 messages or 64 KiB
 //	c  hash    claim → its TTL, last update, end, and the numbers it got
 //	l  zset    claims by their ends
-//	w  hash    channels of processes in which somebody waits → until when
 //
 // A number is at least the time in milliseconds × 1024 (package seqid): position, age and name of a message in one, and no failover turns it
 // back. The header is a packed string, not a hash: reading and writing its fields one by one made a post a seventh slower.
@@ -43,8 +42,8 @@
 // # What ends by itself
 //
 // Nobody sweeps. Reads judge by the time what they find. Claims and delays that are over are ended, and what has expired is removed, by whatever
-// call comes next, in turns of at most 64 messages moved or one block removed (maintain.lua): the header knows the earliest moment at
-// which there is something to do, so that other calls look for nothing. A claim, pop or list that finds more to end than a turn waits
+// call comes next, in turns of sixteen messages moved or looked at, or as many as are posted (maintain.lua): the header knows the
+// earliest moment at which there is something to do, so that other calls look for nothing. A claim, pop or list that finds more to end than a turn waits
 // for it, up to 100 ms; after a mass expiry larger than that, the order is approximate. All keys of a queue end with its last message, and a
 // little later, so that an idle queue costs nothing. That is why the server must have the policy noeviction: volatile-* would drop
 // queues in use.

@@ -141,7 +141,7 @@ func (f *fixture) count(command, letter string) int64 {
 	return f.server.Do(command, f.key(letter)).(int64)
 }
 
-// A header as common.lua packs it.
+// A header as header.lua has it.
 type header struct {
 	sealed                          bool
 	last, cursor, mark, due, waited float64
@@ -165,7 +165,7 @@ func headerAt(t testing.TB, server *testservices.Redis, key string) header {
 	for i, field := range []*float64{&h.cursor, &h.mark, &h.due, &h.waited, &h.openFirst, &h.last, &h.openEnd} {
 		*field = math.Float64frombits(binary.BigEndian.Uint64([]byte(packed[2+8*i:])))
 	}
-	h.openCount, h.openBytes = bigEndian(packed[58:60]), bigEndian(packed[60:])
+	h.openCount, h.openBytes = bigEndian(packed[58:60]), bigEndian(packed[60:headerSize])
 	return h
 }
 

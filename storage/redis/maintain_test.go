@@ -168,6 +168,27 @@ func TestWhatHasExpiredIsCollectedInTurns(t *testing.T) {
 	}
 }
 
+// TestOnlyPostsCollect has a queue to which all only post, in several sizes: it is no longer than what has not expired.
+func TestOnlyPostsCollect(t *testing.T) {
+	for _, size := range []struct{ n, body int }{{1, 100}, {20, 100}, {20, 12_000}, {100, 1000}} {
+		t.Run(fmt.Sprintf("%d of %d bytes", size.n, size.body), func(t *testing.T) {
+			f := newFixture(t)
+			batch := posted(size.n, 60)
+			for i := range batch {
+				batch[i].Body = make([]byte, size.body)
+			}
+			for range 300 {
+				f.post(batch...)
+				f.clock.pass(time.Second)
+			}
+			// 60 posts live, and what had expired before the last of them may be a few blocks behind.
+			if n, most := f.count("XLEN", "s"), int64(65*size.n+64); n > most {
+				t.Errorf("after 300 posts of which 60 are live there are %d messages, want %d at most", n, most)
+			}
+		})
+	}
+}
+
 func TestLargeMessagesAreCollectedByBytes(t *testing.T) {
 	f := newFixture(t)
 	for _, size := range []int{20_000, 20_000, 20_000, 20_000, 100_000, 20_000, 70_000} {
@@ -233,7 +254,7 @@ func TestExtendedMessagesOutliveTheirBlock(t *testing.T) {
 	}
 }
 
-// TestBlocks checks that whatever is posted, each message lies in one block that is noted in time and is no more than a turn's work.
+// TestBlocks checks that whatever is posted, each message lies in one block that is noted in time and is no larger than it may be.
 func TestBlocks(t *testing.T) {
 	f := newFixture(t)
 	rapid.Check(t, func(rt *rapid.T) {

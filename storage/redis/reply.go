@@ -12,7 +12,7 @@ import (
 
 var errReply = errors.New("a script's reply is not what it was to be")
 
-// A code is how a script ended; clock.lua has them too.
+// A code is how a script ended; time.lua has them too.
 type code int64
 
 const (

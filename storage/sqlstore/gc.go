@@ -42,6 +42,7 @@ type collector struct {
 	rows    int   // what the next turn removes
 	removed int   // messages so far
 	free    int64 // pages that were free at the last look
+	giving  int64 // those of them that are being given back
 	pass    passing
 }
 
@@ -174,9 +175,8 @@ func (c *collector) turns(ctx context.Context, rest time.Duration, meanwhile fun
 		}
 		if time.Since(last) > passEvery {
 			rows := c.rows
-			if err := meanwhile(ctx); err != nil {
-				return err
-			}
+			c.rows = firstTurn
+			_ = meanwhile(ctx) // what fails is tried again, and is no reason to leave this
 			c.rows, last = rows, time.Now()
 		}
 	}

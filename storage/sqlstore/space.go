@@ -13,6 +13,9 @@ const spaceEvery = 3 * time.Second
 // turnPages is how many pages a turn gives back at most, moving others into their place: 64 take less than 8 ms, and the sync.
 const turnPages = 64
 
+// mostShrink is how many pages are given back before the collector looks for other things to do: what takes about ten seconds.
+const mostShrink = 800 * turnPages
+
 // shrinkRest is how long the writer is left to others after such a turn at least. Where nothing has to be moved a turn takes half
 // a millisecond, but whoever then shortens the file needs 4 µs a page, and others wait for that.
 const shrinkRest = 2 * turnTime
@@ -36,15 +39,19 @@ func (c *collector) giveBack(ctx context.Context, all bool) error {
 		return fmt.Errorf("count free pages: %w", err)
 	}
 	unused := min(free, c.free)
-	c.free = free
-	if all {
-		unused = free
+	c.free, c.giving = free, min(c.giving, unused)
+	if unused >= pages/4 {
+		c.giving = unused
 	}
-	if all || unused >= pages/4 {
-		if err := c.shrink(ctx, unused); err != nil {
+	give := min(c.giving, mostShrink)
+	if all {
+		give = free
+	}
+	if give > 0 {
+		if err := c.shrink(ctx, give); err != nil {
 			return err
 		}
-		c.free -= unused
+		c.free, c.giving = c.free-give, c.giving-give
 	}
 	return c.engine.trim(ctx)
 }

@@ -29,7 +29,7 @@ local function expect(t)
 	end
 end
 
--- Behind the header stand the processes in which somebody waits: for each, until when that is so, and its channel; then zeros.
+-- Behind the header stand the processes in which somebody waits: for each, until when that is so, and its channel; then zeros, behind which nothing counts.
 local waiter, waitersAt = '>dI2c0', 64
 local waiters = nil -- what is to stand there, if that changes
 

@@ -15,9 +15,6 @@ if due <= now then
 		end
 	end
 
-	-- How many messages are moved in one call, and collected: among a million that takes up to 25 µs each, and nobody is to wait for a
-	-- millisecond.
-	local atOnce = 16
 	local room = atOnce
 
 	-- endClaims frees what claims held that are over.
@@ -32,7 +29,7 @@ if due <= now then
 			if packed then
 				held, ends, ttl, updated = claimOf(packed)
 			end
-			local n = min(#held, room)
+			local n = min(#held, max(room, floor(#held / 32))) -- one of thousands takes long by itself, each time
 			for i = 1, n do
 				seqs[#seqs + 1], ids[#ids + 1] = held[i], id
 			end
@@ -88,19 +85,21 @@ if due <= now then
 		call('ZREM', D, unpack(seqs))
 	end
 
-	-- collect removes what has expired of one block that is due, or of its first messages: then it becomes two.
-	local function collect()
+	-- collect removes what has expired of one block that is due, or of its first messages: then it becomes two. It gives how many
+	-- messages it has looked at, and their bytes.
+	local function collect(most)
 		if openEnd <= now then
 			closeBlock()
 		end
 		local block = call('ZRANGEBYSCORE', X, '-inf', now, 'LIMIT', 0, 1)[1]
 		if not block then
-			return
+			return 0, 0
 		end
 		local first, final = string.match(block, '^(%d+)-(%d+)$')
-		local seqs, envelopes = {}, {}
-		for i, e in ipairs(call('XRANGE', S, first, final, 'COUNT', atOnce)) do
+		local seqs, envelopes, bytes = {}, {}, 0
+		for i, e in ipairs(call('XRANGE', S, first, final, 'COUNT', most)) do
 			seqs[i], envelopes[i] = parts(e)
+			bytes = bytes + #e[2][4]
 		end
 		local gone, earliest = {}, never
 		if #seqs > 0 then
@@ -117,7 +116,7 @@ if due <= now then
 		if #gone > 0 then
 			forget(gone)
 		end
-		local seen = seqs[atOnce]
+		local seen = seqs[most]
 		if seen and seen ~= final then
 			call('ZADD', X, now, format('%.0f-', seen + 1) .. final)
 		else
@@ -129,6 +128,7 @@ if due <= now then
 		if #gone < #seqs then
 			call('ZADD', X, earliest, first .. '-' .. seen)
 		end
+		return #seqs, bytes
 	end
 
 	local function head(key)
@@ -139,8 +139,12 @@ if due <= now then
 	allow()
 	endClaims()
 	endDelays()
-	if room >= atOnce / 2 then
-		collect() -- which is as much work as to move these
+	if room >= atOnce / 2 then -- as much work as to move these
+		local left, bytes = atOnce, 0
+		repeat
+			local n, size = collect(min(left, 16))
+			left, bytes = left - n, bytes + size
+		until n == 0 or left <= 0 or bytes >= atOnceBytes
 	end
 	local free, ended = min(head(L), head(D)), min(head(X), openEnd)
 	due, changed = min(free, ended), true

@@ -104,6 +104,11 @@ if delays then
 	tell(format('d%d ', #delays / 2) .. H .. poster)
 end
 if dueBefore <= now then
+	-- As much as was posted, else a queue to which all only post would never be rid of what expires.
+	atOnce = max(atOnce, floor(count / 2) + 1)
+	for i = 2, count, 2 do
+		atOnceBytes = atOnceBytes + #args[i]
+	end
 	--#include maintain
 end
 if free > 0 then
