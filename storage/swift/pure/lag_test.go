@@ -5,6 +5,7 @@ import (
 	"hash/fnv"
 	"math/rand/v2"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -166,6 +167,30 @@ func TestAnExtensionThatIsNotListedKeepsItsMessage(t *testing.T) {
 	f.account.Settle()
 	if _, err := f.account.Head(t.Context(), f.placeOf(f.q).message(string(id)), true); err != nil {
 		t.Errorf("the message of a claim of 600 s, %s, after 300 s: %v", claim, err)
+	}
+}
+
+// TestARenewalThatIsNotListedKeepsItsMessage lets a sweep see a lease as it was before its claim was renewed.
+func TestARenewalThatIsNotListedKeepsItsMessage(t *testing.T) {
+	var lag atomic.Int64
+	f := newLaggingFixture(t, func(at objects.Path) time.Duration {
+		if strings.Contains(at.Name, ".L") {
+			return time.Duration(lag.Load())
+		}
+		return 0
+	})
+	id := f.post(messages(1, 60)...)[0]
+	claim, _ := f.claim(60, 1)
+	lag.Store(int64(time.Hour))
+	if err := f.UpdateClaim(t.Context(), f.q, claim, marconi.ClaimUpdate{TTL: 600}); err != nil {
+		t.Fatal(err)
+	}
+	f.clock.pass(300 * time.Second)
+	if n, err := f.Collect(t.Context()); n != 0 || err != nil {
+		t.Errorf("Collect = %d, %v", n, err)
+	}
+	if _, err := f.account.Head(t.Context(), f.placeOf(f.q).message(string(id)), true); err != nil {
+		t.Errorf("the message of a claim that was renewed for 600 s, after 300 s: %v", err)
 	}
 }
 

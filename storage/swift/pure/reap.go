@@ -24,7 +24,8 @@ const (
 	mostPaths = 100_000
 	mostTasks = 10_000
 
-	taskTries = 5
+	// What fails is tried again after a second, and after twice as long each time, up to this.
+	longestRest = 5 * time.Minute
 )
 
 // A reaper holds what is to be removed in the background.
@@ -37,6 +38,7 @@ type reaper struct {
 type task struct {
 	do    func(ctx context.Context) error
 	tries int
+	after time.Time // not before
 }
 
 func newReaper() reaper { return reaper{} }
@@ -80,7 +82,7 @@ func (s *Store) reapAlways() {
 			s.reapLast()
 			return
 		case <-reap.C:
-			err = s.reap(s.living)
+			err = s.reap(s.living, false)
 		case <-sweep.C:
 			_, err = s.sweepAll(s.living)
 		}
@@ -94,13 +96,14 @@ func (s *Store) reapAlways() {
 func (s *Store) reapLast() {
 	ctx, cancel := context.WithTimeout(context.Background(), lastReap)
 	defer cancel()
-	if err := s.reap(ctx); err != nil {
+	if err := s.reap(ctx, true); err != nil {
 		s.o.Logger.Warn("removing what is of no use any more failed; it ends by itself", "error", err)
 	}
 }
 
-// reap does what there is to do. What fails is done again later, a few times.
-func (s *Store) reap(ctx context.Context) error {
+// reap does what there is to do. What fails is done again later, for nothing else removes the containers of a queue: after a rest, or
+// at once where all is to be tried.
+func (s *Store) reap(ctx context.Context, all bool) error {
 	paths, tasks := s.reaper.empty()
 	err := s.removeAll(ctx, paths)
 	if err != nil {
@@ -108,8 +111,14 @@ func (s *Store) reap(ctx context.Context) error {
 	}
 	errs := []error{err}
 	for _, t := range tasks {
+		if !all && time.Now().Before(t.after) {
+			s.reaper.addAgain(t)
+			continue
+		}
 		err := t.do(ctx)
-		if t.tries++; err != nil && t.tries < taskTries {
+		if err != nil {
+			t.after = time.Now().Add(min(time.Second<<min(t.tries, 10), longestRest))
+			t.tries++
 			s.reaper.addAgain(t)
 		}
 		errs = append(errs, err)
@@ -124,7 +133,7 @@ func (s *Store) Collect(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	defer s.door.Leave()
-	err := s.reap(ctx)
+	err := s.reap(ctx, true)
 	n, sweepErr := s.sweepAll(ctx)
 	if err := errors.Join(err, sweepErr); err != nil {
 		return n, fmt.Errorf("collect: %w", err)
@@ -175,7 +184,8 @@ func (s *Store) sweepPage(ctx context.Context, q marconi.QueueRef, records []rec
 	return s.removeRecords(ctx, v.at, records, gone)
 }
 
-// isOver reports whether a message can be removed. A lease that extended it may be missing in a listing that lags.
+// isOver reports whether a message can be removed. A lease that extended it may be missing in a listing that lags, or be there as it
+// was before a claim was renewed.
 func (s *Store) isOver(ctx context.Context, v *view, r *record) (bool, error) {
 	if !r.found {
 		return v.mark.drops(r.name), nil
@@ -186,11 +196,30 @@ func (s *Store) isOver(ctx context.Context, v *view, r *record) (bool, error) {
 	if r.ends()+reapAfter.Milliseconds() > v.now {
 		return false, nil
 	}
+	if extended, err := s.isExtended(ctx, v, r); extended || err != nil {
+		return false, err
+	}
 	_, err := s.c.Head(ctx, v.at.lease(r.name, r.generation+1), true)
 	if isMissing(err) {
 		return true, nil
 	}
 	return false, err
+}
+
+// isExtended asks all replicas whether the lease of a message puts its end off further than listings say.
+func (s *Store) isExtended(ctx context.Context, v *view, r *record) (bool, error) {
+	if r.generation == 0 {
+		return false, nil
+	}
+	o, err := s.c.Head(ctx, v.at.lease(r.name, r.generation), true)
+	if isMissing(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	l, ok := parseLease(o.ContentType)
+	return ok && l.until+reapAfter.Milliseconds() > v.now, nil
 }
 
 func (s *Store) removeRecords(ctx context.Context, at place, records []record, gone []bool) (int, error) {

@@ -176,3 +176,27 @@ func TestWhatIsNotOursIsLeftAlone(t *testing.T) {
 		t.Errorf("of foreign objects there are %q", names)
 	}
 }
+
+// TestADeletionOutlivesALongOutage: however often removing a queue's containers has failed, it is tried again.
+func TestADeletionOutlivesALongOutage(t *testing.T) {
+	f := newFixture(t)
+	f.post(messages(3, 600)...)
+	if err := f.DeleteQueue(t.Context(), f.q); err != nil {
+		t.Fatal(err)
+	}
+	f.faulty.FailAll(swifttest.List, swifttest.Refused)
+	for range 8 {
+		if _, err := f.Collect(t.Context()); err == nil {
+			t.Fatal("Collect = nil while no container can be listed")
+		}
+	}
+	f.faulty.Reset()
+	f.collect()
+	all, err := f.account.Containers(t.Context(), objects.Listing{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(all, []string{"marconi"}) { // the store's own
+		t.Errorf("when the outage is over the containers %v are left", all)
+	}
+}
