@@ -11,14 +11,14 @@ import (
 )
 
 // Claim implements [marconi.ClaimStore]. A message whose body can't be found stays under the claim, unseen, until that ends. When
-// Swift gives no answer nothing is claimed; but the attempt has counted.
+// Swift gives no answer nothing is claimed; but the attempt has counted, unless the queue has dead letters.
 func (s *Store) Claim(ctx context.Context, q marconi.QueueRef, c marconi.ClaimRequest) (marconi.Claimed, error) {
 	if err := s.enter(ctx); err != nil {
 		return marconi.Claimed{}, err
 	}
 	defer s.door.Leave()
-	if s.fetcher.unwell.Load() {
-		// Attempt after attempt would raise the claim counts, and make dead letters of messages that nobody has seen.
+	if c.MaxClaims > 0 || s.fetcher.unwell.Load() {
+		// An attempt that fails has counted, and would make dead letters of messages that nobody has seen.
 		if _, err := s.peek(ctx, q, c.Limit); err != nil {
 			return marconi.Claimed{}, err
 		}

@@ -241,6 +241,36 @@ func TestClaimsInAnOutage(t *testing.T) {
 	}
 }
 
+// Where messages are dead after one claim, one that Swift foils does not count: nobody has seen them.
+func TestAFoiledClaimMakesNoDeadLetter(t *testing.T) {
+	f := newFixture(t, Options{})
+	f.postSingly(600, "1", "2")
+	f.forgetSegments()
+	claim := func() (marconi.Claimed, error) {
+		return f.Claim(f.ctx(), f.q, marconi.ClaimRequest{ID: newClaimID(), TTL: 300, Limit: 2, MaxClaims: 1})
+	}
+	var bad objects.Path // one segment of two, and Swift is well otherwise
+	f.swift.Plan(func(c swifttest.Call) (swifttest.Fault, bool) {
+		if c.Kind == swifttest.Get && bad == (objects.Path{}) {
+			bad = c.Paths[0]
+		}
+		return swifttest.Refused, c.Kind == swifttest.Get && c.Paths[0] == bad
+	})
+	_, err := claim()
+	wantUnavailable(t, "Claim", err)
+	f.swift.Reset()
+	got, err := claim()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.want("Claim after the outage", got.Messages, "1 2")
+	for _, m := range slices.Concat(got.Messages, got.Spent) {
+		if m.ClaimCount != 1 {
+			t.Errorf("message %s was claimed %d times, want once", m.Body, m.ClaimCount)
+		}
+	}
+}
+
 // Two who pop at once are served by the index; one may get what the other has read. What it can't read then goes back.
 func TestPopThatIsOvertaken(t *testing.T) {
 	f := newFixture(t, Options{})
