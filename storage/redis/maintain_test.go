@@ -189,6 +189,18 @@ func TestOnlyPostsCollect(t *testing.T) {
 	}
 }
 
+// TestStatsAfterAll counts when more has expired than a turn collects, and all that the keys were kept for is over.
+func TestStatsAfterAll(t *testing.T) {
+	f := newFixture(t)
+	f.post(posted(20, 300)...)
+	f.clock.pass(time.Minute)
+	f.post(posted(1, 300)...)
+	f.clock.pass(320 * time.Second)
+	if s, err := f.Stats(t.Context(), f.q); err != nil || s.Total != 0 {
+		t.Errorf("Stats = %+v, %v; want none", s, err)
+	}
+}
+
 func TestLargeMessagesAreCollectedByBytes(t *testing.T) {
 	f := newFixture(t)
 	for _, size := range []int{20_000, 20_000, 20_000, 20_000, 100_000, 20_000, 70_000} {
