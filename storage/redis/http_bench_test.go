@@ -422,7 +422,7 @@ func (c *ceiling) post(r *http.Request, text []byte) ([]byte, error) {
 	if err != nil {
 		return text, err
 	}
-	m, err := c.store.client.run(r.Context(), c.store.scripts.post, (*c.keys.Load())[:postKeys], c.store.postArgs(p))
+	m, err := c.store.client.run(r.Context(), c.store.scripts.post, (*c.keys.Load())[:postKeys], c.store.postArgs(p, p.Messages[0].TTL))
 	if answer := parseReply(m); err == nil && (answer.err != nil || answer.code != codeDone) {
 		err = fmt.Errorf("a post ended with code %d: %w", answer.code, errReply)
 	}

@@ -32,7 +32,7 @@ func (d *dataStore) Post(ctx context.Context, q marconi.QueueRef, p marconi.Post
 			noting.Go(func() { noteErr = d.note(ctx, q, longest) })
 		}
 	}
-	first, err := d.post(ctx, q, keys, d.postArgs(p))
+	first, err := d.post(ctx, q, keys, d.postArgs(p, longest))
 	noting.Wait()
 	if err == nil && noteErr != nil {
 		err = fmt.Errorf("post messages: %w: they may be there, but %w", marconi.ErrUnavailable, noteErr)
@@ -67,17 +67,17 @@ func (d *dataStore) post(ctx context.Context, q marconi.QueueRef, keys int, args
 }
 
 // postArgs are what the script of a post is told. Bodies are not copied: they are the store's from now on.
-func (d *dataStore) postArgs(p marconi.Post) []string {
+func (d *dataStore) postArgs(p marconi.Post, longest marconi.Seconds) []string {
 	client := packClient(p.Client)
 	args := make([]string, 0, 2*len(p.Messages)+1)
-	envelope, longest, sameTTL := "", p.Messages[0].TTL, true
+	envelope, sameTTL := "", true
 	for i := range p.Messages {
 		m := &p.Messages[i]
 		if i == 0 || !alike(m, &p.Messages[i-1]) {
 			envelope = client.pack(m)
 		}
 		args = append(args, envelope, rueidis.BinaryString(m.Body))
-		longest, sameTTL = max(longest, m.TTL), sameTTL && m.TTL == longest
+		sameTTL = sameTTL && m.TTL == longest
 	}
 	if at := d.time(); !sameTTL || at != "" {
 		args = append(args, packTTL(longest)+at)

@@ -16,7 +16,3 @@ if header then
 	version, isSealed, cursor, mark, due, waited, openFirst, last, openEnd, openCount, openBytes = unpacked(layout, header)
 end
 local dueBefore = due
-
--- How many messages are moved in one call, and looked at to be collected: among a million that takes up to 25 µs each, and nobody is to
--- wait for a millisecond.
-local atOnce, atOnceBytes = 16, 0 -- and further blocks while they are smaller than that

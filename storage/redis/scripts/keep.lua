@@ -1,6 +1,10 @@
 -- How scripts keep what they have changed. To make a function costs more than most commands: so post, which needs these rarely, has them
 -- where it does.
 
+-- How many messages are moved in one call, and looked at to be collected: among a million that takes up to 25 µs each, and nobody is to
+-- wait for a millisecond.
+local atOnce, atOnceBytes = 16, 0 -- and further blocks while they are smaller than that
+
 local soonest = never
 local changed, renewed = false, false -- the header; the mark
 local touched = {} -- keys that something was put into, which may be new
