@@ -75,6 +75,8 @@ func (v server) check(s settings) error {
 	switch version := v.info["redis_version"]; {
 	case !atLeast(version, 6, 0):
 		return fmt.Errorf("%s is Redis %s: at least 6.0 is needed, or Valkey", v.address, version)
+	case v.info["arch_bits"] == "32":
+		return fmt.Errorf("%s is built for 32 bits: its scripts can't keep moments in milliseconds", v.address)
 	case v.info["role"] != "master":
 		return fmt.Errorf("%s is a replica of %s: name the primary, or the sentinels with master=NAME", v.address, v.info["master_host"])
 	case s.topology != cluster && v.info["cluster_enabled"] == "1":

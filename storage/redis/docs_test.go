@@ -119,7 +119,7 @@ func smoke(t *testing.T, uri string, servers ...*testservices.Redis) error {
 
 // tryOperations is [fixture.operations] where posts and claims may fail.
 func (f *fixture) tryOperations(ctx context.Context) ([]operation, error) {
-	p := marconi.Post{Client: poster, Messages: posted(20, 600)}
+	p := marconi.Post{Client: poster, Messages: posted(40, 600)} // more than a block
 	if _, err := f.Post(ctx, f.q, p); err != nil {
 		return nil, err
 	}

@@ -36,9 +36,33 @@ func openDurable(o rueidis.ClientOption, s settings) (*durable, error) {
 	return &durable{client: client, settings: s, places: make(chan struct{}, s.waiters)}, nil
 }
 
-// send sends a command that writes. A reply that is no error says that what was written is safe.
-func (d *durable) send(ctx context.Context, command rueidis.Completed) rueidis.RedisResult {
-	ctx, cancel := context.WithTimeout(ctx, d.settings.wait+d.settings.socketTimeout)
+// send sends a script that writes. A reply that is no error says that what was written is safe.
+//
+// The library gives a connection on which it waits the context's end as a deadline, and tells of its passing as it does of a context that has
+// ended before anything was sent. That the script has been sent then has to be taken for granted.
+func (d *durable) send(ctx context.Context, command rueidis.Completed, key string) rueidis.RedisResult {
+	r := d.sendWithin(ctx, command, key)
+	err := r.NonRedisError()
+	var connect *connectError
+	if err != nil && !errors.As(err, &connect) && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)) {
+		return rueidis.NewErrorResult(fmt.Errorf("%w: %s", errNotSafe, err.Error()))
+	}
+	return r
+}
+
+// assure makes a connection that has written nothing wait for all that was written before it: of a script that is repeated the first try has
+// written what this one finds done. From Redis 7.2 on WAIT goes by what its own connection wrote.
+const assure = `local left, now = redis.call('PTTL', KEYS[1]), redis.call('TIME')
+if left > 0 then
+	redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', now[1] * 1000 + left))
+end`
+
+func assuring(c rueidis.DedicatedClient, key string) rueidis.Completed {
+	return c.B().Eval().Script(assure).Numkeys(1).Key(key).Build()
+}
+
+func (d *durable) sendWithin(ctx context.Context, command rueidis.Completed, key string) rueidis.RedisResult {
+	ctx, cancel := context.WithTimeout(ctx, d.settings.wait+max(d.settings.socketTimeout, time.Second))
 	defer cancel()
 	select {
 	case d.places <- struct{}{}:
@@ -49,18 +73,18 @@ func (d *durable) send(ctx context.Context, command rueidis.Completed) rueidis.R
 	connection, release := d.client.Dedicate()
 	defer release()
 	if d.settings.durability == onDisk {
-		return d.sendToDisk(ctx, connection, command)
+		return d.sendToDisk(ctx, connection, command, key)
 	}
-	return d.sendToReplicas(ctx, connection, command)
+	return d.sendToReplicas(ctx, connection, command, key)
 }
 
-func (d *durable) sendToDisk(ctx context.Context, c rueidis.DedicatedClient, command rueidis.Completed) rueidis.RedisResult {
+func (d *durable) sendToDisk(ctx context.Context, c rueidis.DedicatedClient, command rueidis.Completed, key string) rueidis.RedisResult {
 	wait := c.B().Waitaof().Numlocal(1).Numreplicas(0).Timeout(d.milliseconds(ctx)).Build()
-	replies := c.DoMulti(ctx, command, wait)
+	replies := c.DoMulti(ctx, command, assuring(c, key), wait)
 	if replies[0].Error() != nil && !rueidis.IsRedisNil(replies[0].Error()) {
 		return replies[0]
 	}
-	synced, err := replies[1].AsIntSlice()
+	synced, err := replies[2].AsIntSlice()
 	switch {
 	case err != nil:
 		return rueidis.NewErrorResult(fmt.Errorf("%w: %s", errNotSafe, err.Error()))
@@ -72,10 +96,10 @@ func (d *durable) sendToDisk(ctx context.Context, c rueidis.DedicatedClient, com
 
 // sendToReplicas waits for as many replicas as were connected lately, and asks how many are now: all of those must have
 // it. A replica that has gone costs the first call its whole time, one that has come a second round trip.
-func (d *durable) sendToReplicas(ctx context.Context, c rueidis.DedicatedClient, command rueidis.Completed) rueidis.RedisResult {
+func (d *durable) sendToReplicas(ctx context.Context, c rueidis.DedicatedClient, command rueidis.Completed, key string) rueidis.RedisResult {
 	lately := &d.replicas[command.Slot()&(1<<14-1)]
 	asked := max(int(lately.Load()), d.settings.waitReplicas)
-	replies := c.DoMulti(ctx, command, d.waitFor(ctx, c, asked), c.B().Role().Build())
+	replies := c.DoMulti(ctx, command, assuring(c, key), d.waitFor(ctx, c, asked), c.B().Role().Build())
 	first := replies[0]
 	if first.NonRedisError() != nil {
 		lately.Store(0) // the next primary is another one, and to wait for the replicas of this one would be in vain
@@ -83,7 +107,7 @@ func (d *durable) sendToReplicas(ctx context.Context, c rueidis.DedicatedClient,
 	if first.Error() != nil && !rueidis.IsRedisNil(first.Error()) {
 		return first
 	}
-	replies = replies[1:]
+	replies = replies[2:]
 	for {
 		have, connected, err := counts(replies)
 		if err != nil {

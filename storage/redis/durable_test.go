@@ -12,6 +12,7 @@ import (
 
 	"github.com/marconi-mq/marconi"
 	"github.com/marconi-mq/marconi/internal/testservices"
+	"github.com/marconi-mq/marconi/storage"
 )
 
 func replicaOf(primary *testservices.Redis, args ...string) []string {
@@ -164,4 +165,91 @@ func TestWritesWaitForTheDisk(t *testing.T) {
 	server.Do("CONFIG", "SET", "appendonly", "no")
 	wantUnsafe(t, w, "{k}")
 	refuses(t, "redis://"+server.Address+"?durability=aof", "appendonly yes")
+}
+
+// A post is not sent again when the server takes so long over it that its safety is not waited for any more: it may be done yet.
+func TestAPostIsNotRepeatedThoughItsSafetyIsUnknown(t *testing.T) {
+	server := testservices.StartRedis(t)
+	opened, err := Open(t.Context(), "redis://"+server.Address+"?durability=replicas&wait_ms=200&socket_timeout=0.1", storage.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { mustClose(t, opened) })
+	f := &fixture{dataStore: opened.Data.(*dataStore), t: t, server: server, opened: opened, q: newQueue("p", "q")}
+	startReplica(t, server)
+	f.postSafely(1)
+	before := server.Do("XLEN", f.keys.of(f.q)[2]).(int64)
+	server.Pause()
+	resumed := make(chan struct{})
+	time.AfterFunc(3*time.Second, func() { server.Resume(); close(resumed) })
+	_, err = f.Post(within(t, 5*time.Second), f.q, marconi.Post{Client: poster, Messages: posted(1, 600)})
+	<-resumed
+	if err == nil {
+		t.Error("it was confirmed")
+	}
+	time.Sleep(500 * time.Millisecond) // for the server to do what it was sent
+	if n := server.Do("XLEN", f.keys.of(f.q)[2]).(int64) - before; n > 1 {
+		t.Errorf("of one post, unsure, there are %d messages: %v", n, err)
+	}
+}
+
+// What only looks need not be safe, and goes on while replicas are away.
+func TestLooksDoNotWaitForReplicas(t *testing.T) {
+	primary := testservices.StartRedis(t)
+	opened, err := Open(t.Context(), "redis://"+primary.Address+"?durability=replicas&wait_ms=500", storage.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { mustClose(t, opened) })
+	f := &fixture{dataStore: opened.Data.(*dataStore), t: t, server: primary, opened: opened, q: newQueue("p", "q")}
+	replica := startReplica(t, primary)
+	f.postSafely(3)
+	replica.Pause()
+	ctx := within(t, 400*time.Millisecond)
+	if page, err := f.List(ctx, f.q, marconi.Listing{Limit: 10, Echo: true}); err != nil || len(page.Items) < 3 {
+		t.Errorf("List = %d messages, %v", len(page.Items), err)
+	}
+	if s, err := f.Stats(ctx, f.q); err != nil || s.Total < 3 {
+		t.Errorf("Stats = %+v, %v", s, err)
+	}
+	if m, err := f.First(ctx, f.q, marconi.Oldest); err != nil || string(m.Body) != "0" {
+		t.Errorf("First = %q, %v", m.Body, err)
+	}
+}
+
+// A deletion that is repeated finds the first one done, and is confirmed only when that is safe.
+func TestARepeatedDeletionIsSafe(t *testing.T) {
+	primary := testservices.StartRedis(t)
+	opened, err := Open(t.Context(), "redis://"+primary.Address+"?durability=replicas&wait_ms=300", storage.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { mustClose(t, opened) })
+	f := &fixture{dataStore: opened.Data.(*dataStore), t: t, server: primary, opened: opened, q: newQueue("p", "q")}
+	replica := startReplica(t, primary)
+	id := f.postSafely(1)[0]
+	replica.Pause()
+	for range 3 {
+		if err := f.Delete(within(t, 5*time.Second), f.q, id, ""); !errors.Is(err, marconi.ErrUnavailable) {
+			t.Errorf("Delete while the replica hangs: %v; want that it is not safe", err)
+		}
+	}
+	replica.Resume()
+	if err := f.Delete(within(t, 10*time.Second), f.q, id, ""); err != nil {
+		t.Error(err)
+	}
+}
+
+// postSafely posts until that is safe: a replica that is new may be silent for a second.
+func (f *fixture) postSafely(n int) []marconi.MessageID {
+	f.t.Helper()
+	for end := time.Now().Add(10 * time.Second); ; {
+		ids, err := f.Post(f.t.Context(), f.q, marconi.Post{Client: poster, Messages: posted(n, 600)})
+		if err == nil {
+			return ids
+		}
+		if time.Now().After(end) {
+			f.t.Fatal(err)
+		}
+	}
 }

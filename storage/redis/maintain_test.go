@@ -3,6 +3,7 @@
 package redis
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 	"strings"
@@ -12,6 +13,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/marconi-mq/marconi"
+	"github.com/marconi-mq/marconi/internal/testservices"
+	"github.com/marconi-mq/marconi/storage"
 )
 
 func TestClaimsThatAreOverAreEndedInTurns(t *testing.T) {
@@ -330,4 +333,106 @@ func checkBlocks(t *rapid.T, f *fixture, sizes map[int64]int64, ends map[int64]f
 			t.Fatalf("the next moment is %.0f ms after a block's", h.due-earliest)
 		}
 	}
+}
+
+// What was consumed leaves nothing in the index of what ends when, whether the queue becomes empty or not.
+func TestConsumedMessagesLeaveNoBlocks(t *testing.T) {
+	f := newFixture(t)
+	blocks := func() int64 { return f.server.Do("ZCARD", f.keys.of(f.q)[1]).(int64) }
+	kept := f.post(posted(5, 3600)...)
+	for range 100 {
+		ids := f.post(posted(40, 3600)...)
+		wantNoError(t, f.DeleteMessages(t.Context(), f.q, ids, nil))
+	}
+	if n := blocks(); n > 70 { // as many as there were messages, and some
+		t.Errorf("5 messages, 45 at most, are in %d blocks", n)
+	}
+	wantNoError(t, f.DeleteMessages(t.Context(), f.q, kept, nil))
+	if n := blocks(); n != 0 {
+		t.Errorf("an empty queue has %d blocks", n)
+	}
+	f.post(posted(40, 60)...)
+	if got := f.pop(20); len(got) != 20 || blocks() == 0 {
+		t.Errorf("%d messages were popped, and there are %d blocks", len(got), blocks())
+	}
+	if got := f.pop(20); len(got) != 20 || blocks() != 0 {
+		t.Errorf("%d messages were popped, and there are %d blocks", len(got), blocks())
+	}
+	f.post(posted(40, 60)...)
+	f.clock.pass(time.Minute)
+	if got, err := f.listed(20); len(got) != 0 || err != nil {
+		t.Errorf("%d messages outlived their TTL, %v", len(got), err)
+	}
+	if s, err := f.Stats(t.Context(), f.q); err != nil || s.Total != 0 || blocks() != 0 {
+		t.Errorf("Stats = %+v, %v; there are %d blocks", s, err, blocks())
+	}
+}
+
+// A post of very many messages, all delayed, is one of them as well.
+func TestVeryManyDelayedMessages(t *testing.T) {
+	f := newFixture(t)
+	messages := posted(9000, 3600)
+	for i := range messages {
+		messages[i].Delay = 60
+	}
+	f.post(messages...)
+	f.clock.pass(time.Minute)
+	n := 0
+	for {
+		got := f.pop(20)
+		if n += len(got); len(got) == 0 {
+			break
+		}
+	}
+	if n != len(messages) {
+		t.Errorf("%d of %d delayed messages were handed out", n, len(messages))
+	}
+}
+
+// Stats don't fail because so much has ended at once that it takes a while: they count it as it is.
+func TestStatsWhileMuchEnds(t *testing.T) {
+	f := newFixture(t)
+	for range 400 {
+		f.post(posted(500, 7200)...)
+	}
+	for range 200 {
+		f.claim(3600, 1000)
+	}
+	f.clock.pass(time.Hour)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*settleFor)
+	defer cancel()
+	s, err := f.Stats(ctx, f.q)
+	if err != nil || s.Total != 200_000 || s.Free+s.Claimed != s.Total {
+		t.Errorf("Stats = %+v, %v", s, err)
+	}
+	t.Logf("%d of %d are claimed as yet", s.Claimed, s.Total)
+}
+
+// Where a user may not publish, what was done is kept as a whole.
+func TestAPostThatMayNotPublishIsWhole(t *testing.T) {
+	server := testservices.StartRedis(t)
+	if !server.AtLeast(6, 2) {
+		t.Skip("this Redis has no rules for channels")
+	}
+	f := openFixture(t, server, storage.Options{})
+	watch := f.Watch(f.q, marconi.Interest{Take: true})
+	defer watch.Close()
+	for end := time.Now().Add(5 * time.Second); !f.isWatched(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("nobody waits")
+		}
+	}
+	server.Do("ACL", "SETUSER", "default", "-publish")
+	ids := f.post(posted(3, 3600)...)
+	wantNoError(t, f.Delete(t.Context(), f.q, ids[0], ""))
+	got, err := f.listed(20)
+	if err != nil || len(got) != 2 {
+		t.Errorf("%d messages are listed, %v; want 2", len(got), err)
+	}
+}
+
+// isWatched reports whether the header says that somebody waits.
+func (f *fixture) isWatched() bool {
+	header, is := f.server.Do("GET", f.keys.of(f.q)[0]).(string)
+	return is && len(header) > 64
 }

@@ -16,6 +16,7 @@ type script struct {
 	text     string
 	sha      string
 	readOnly bool // it never writes
+	looks    bool // what it writes need not be safe: it would be done again
 	repeat   bool // it may be sent again after a try that was not answered
 }
 
@@ -33,10 +34,10 @@ type scripts struct {
 func newScripts() *scripts {
 	return &scripts{
 		post:    newScript("post").once(),
-		list:    newScript("list"),
-		first:   newScript("first"),
+		list:    newScript("list").looking(),
+		first:   newScript("first").looking(),
 		get:     newScript("get").reading(),
-		stats:   newScript("stats"),
+		stats:   newScript("stats").looking(),
 		pop:     newScript("pop").once(),
 		delete:  newScript("delete"),
 		claim:   newScript("claim"),
@@ -45,7 +46,7 @@ func newScripts() *scripts {
 		release: newScript("release"),
 		purge:   newScript("purge"),
 		seal:    newScript("seal"),
-		watch:   newScript("watch"),
+		watch:   newScript("watch").looking(),
 
 		index:  newScript("index"),
 		queues: newScript("queues").reading(),
@@ -88,6 +89,12 @@ func scriptLines(name string) []string {
 // once says that a script whose answer never came is not to be sent again: it would do more than it was asked for.
 func (s *script) once() *script {
 	s.repeat = false
+	return s
+}
+
+// looking says that a script writes only what time has brought about: whoever looks next would do it again.
+func (s *script) looking() *script {
+	s.looks = true
 	return s
 }
 

@@ -171,3 +171,18 @@ func TestAfterABreakAllLookAgain(t *testing.T) {
 		wantSignal(t, "who waits after the server changed", w, 100*time.Millisecond)
 	}
 }
+
+// That messages expire brings nothing to those who wait: the server is not asked again for that.
+func TestWhoWaitsSleepsThroughExpiry(t *testing.T) {
+	f := newFixture(t)
+	f.post(posted(40, 1)...)
+	f.claim(60, 1)
+	events, next := f.ask(f.q)
+	if wait := next.Sub(f.now()); len(events) > 0 || wait != watchAnew {
+		t.Errorf("%d events, and asked again after %v; want none, and %v", len(events), wait, watchAnew)
+	}
+	f.post(marconi.NewMessage{TTL: 60, Delay: 5, Body: []byte("1")})
+	if _, next := f.ask(f.q); next.Sub(f.now()) != 5*time.Second {
+		t.Errorf("asked again after %v; want when a delay ends, 5 s", next.Sub(f.now()))
+	}
+}

@@ -97,4 +97,6 @@ for id in pairs(holders) do
 		call('ZREM', L, id)
 	end
 end
+--#include empty
+
 return finish({ now, done })

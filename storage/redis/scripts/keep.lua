@@ -49,7 +49,7 @@ local function tell(news)
 			return
 		end
 		if ends > now then
-			call('PUBLISH', channel, news)
+			redis.pcall('PUBLISH', channel, news) -- where that is refused, who waits looks later; what was done has to be kept
 		end
 	end
 end

@@ -23,5 +23,6 @@ end)
 if #gone > 0 then
 	call('XDEL', S, unpack(gone))
 	call('HDEL', M, unpack(gone))
+	--#include empty
 end
 return finish({ now, done, found, unseen and 1 or 0 })

@@ -42,8 +42,7 @@ for i = 1, count - 1, 2 do
 			due = ends
 		end
 	end
-	-- Redis itself would write the number as if it had decimals, which takes as long as half a command; and some servers have words of
-	-- 32 bits, for which it is too large as a whole.
+	-- Redis itself would write the number as if it had decimals, which takes as long as half a command; and as a whole it is too large for %d.
 	local low = (last + 1) % 1000000000
 	call('XADD', S, format('%d%09d', (last + 1 - low) / 1000000000, low), 'e', head, 'b', body)
 	if ripe then
@@ -72,7 +71,10 @@ end
 -- Most posts are done now.
 if dueBefore > now and waited <= now and latest <= mark and not delays then
 	if blocks then
-		call('ZADD', X, unpack(blocks))
+		for i = 1, #blocks, 2000 do -- Lua hands over no more than 8 000 values
+			call('ZADD', X, unpack(blocks, i, min(i + 1999, #blocks)))
+		end
+		--#include tidy
 		if call('PTTL', X) == -1 then
 			call('PEXPIREAT', X, mark - skew)
 		end
@@ -91,12 +93,17 @@ end
 changed = true
 outlast(latest, longest)
 if blocks then
-	call('ZADD', X, unpack(blocks))
+	for i = 1, #blocks, 2000 do
+		call('ZADD', X, unpack(blocks, i, min(i + 1999, #blocks)))
+	end
 	touched[X] = true
+	--#include tidy
 end
 local poster = ' ' .. sub(args[1], 5)
 if delays then
-	call('ZADD', D, unpack(delays))
+	for i = 1, #delays, 2000 do -- as above
+		call('ZADD', D, unpack(delays, i, min(i + 1999, #delays)))
+	end
 	touched[D] = true
 	for i = 1, #delays, 2 do
 		expect(delays[i])

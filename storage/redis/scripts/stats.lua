@@ -1,4 +1,5 @@
--- stats counts. Only when all that is due is done the counts are right: until then it is to be asked again. ARGV: time.
+-- stats counts. Only when all that is due is done the counts are right: until then it is to be asked again. ARGV: time, whether to count
+-- nevertheless.
 
 --#include clock
 --#include header
@@ -6,7 +7,7 @@
 --#include message
 --#include maintain
 
-if more or expired then
+if (more or expired) and ARGV[2] == '' then
 	return finish({ now, again })
 end
 
