@@ -5,6 +5,7 @@ package command
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -65,9 +66,42 @@ func TestSwift(t *testing.T) {
 	})
 }
 
-func wantPosted(t *testing.T, url, body string) {
+// Keystone is logged in to by what a URI says, or by what a file of OpenStack's does.
+func TestSwiftWithKeystone(t *testing.T) {
+	k := testservices.StartKeystone(t, testservices.KeystoneOptions{})
+	testservices.StartSwift(t, testservices.SwiftOptions{Keystone: k})
+	file := func(text string) []string { return []string{"--config-file", write(t, "zaqar.conf", text)} }
+	for name, args := range map[string][]string{
+		"password": {"--store", "swift://tester:testing@" + k.Host + "/test?index=none&prefix=password"},
+		"password, auth_url": {"--store", "swift://tester:testing@/test?index=none&prefix=url&region_name=" + testservices.Region +
+			"&auth_url=" + url.QueryEscape(k.URL)},
+		"application credential": {"--store", "swift://" + k.Host + "?application_credential_id=" + k.Credential.ID +
+			"&application_credential_secret=" + k.Credential.Secret + "&index=none&prefix=credential"},
+		"a file of OpenStack's": file("[drivers]\nmessage_store = swift\nmanagement_store = swift\n[drivers:message_store:swift]\n" +
+			"uri = swift://tester:testing@/test?index=none&prefix=file\nauth_url = " + k.URL + "\nuser_domain_name = Default\nproject_domain_id = default\n" +
+			"interface = internalURL\nregion_name = " + testservices.Region + "\n[drivers:management_store:swift]\n" +
+			"uri = swift://tester:testing@/test?prefix=file\nauth_url = " + k.URL + "\n"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := start(t, []string{"XDG_DATA_HOME=" + t.TempDir()}, append(args, "--listen", "127.0.0.1:0")...)
+			wantPosted(t, p.base(t)+"/v1.1/queues/jobs/messages", `{"messages": [{"ttl": 300, "body": 1}]}`)
+			if said := p.err.String(); strings.Contains(said, "testing") || strings.Contains(said, k.Credential.Secret) {
+				t.Errorf("it tells the key: %s", said)
+			}
+		})
+	}
+	t.Run("a wrong password", func(t *testing.T) {
+		p := start(t, []string{"XDG_DATA_HOME=" + t.TempDir()}, "--listen", "127.0.0.1:0", "--store", "swift://tester:Hunter2@"+k.Host+"/test?index=none")
+		status, said := p.wait(t), p.err.String()
+		if status != unusable || !strings.Contains(said, "check user, key, project") || strings.Contains(said, "Hunter2") {
+			t.Errorf("exit status %d, it says\n%s\nwant %d and what to check", status, said, unusable)
+		}
+	})
+}
+
+func wantPosted(t *testing.T, to, body string) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, to, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,6 +114,6 @@ func wantPosted(t *testing.T, url, body string) {
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusCreated {
-		t.Errorf("POST %s = %s", url, answer.Status)
+		t.Errorf("POST %s = %s", to, answer.Status)
 	}
 }

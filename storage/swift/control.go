@@ -12,6 +12,7 @@ import (
 	"github.com/marconi-mq/marconi"
 	"github.com/marconi-mq/marconi/internal/door"
 	"github.com/marconi-mq/marconi/internal/pause"
+	"github.com/marconi-mq/marconi/internal/recent"
 	"github.com/marconi-mq/marconi/storage/swift/objects"
 )
 
@@ -24,8 +25,9 @@ type controlStore struct {
 	container string
 	settle    time.Duration // from making the ID until it is read back
 
-	door  door.Door // each call goes through it
-	turns turns
+	door    door.Door // each call goes through it
+	turns   turns
+	deleted *recent.Set[marconi.QueueKey] // queues, which listings may go on to show
 
 	id atomic.Pointer[string] // nil: not known yet
 }
@@ -33,8 +35,11 @@ type controlStore struct {
 // settleID is longer than a PUT takes: two that are under way at one moment both seem to make the object, and the later one stays.
 const settleID = 250 * time.Millisecond
 
+// mostDeleted is how many of the queues that this process has deleted it remembers.
+const mostDeleted = 10_000
+
 func newControlStore(c objects.Client, prefix, namespace string) *controlStore {
-	return &controlStore{client: c, container: join(prefix, namespace, "control"), settle: settleID, turns: newTurns()}
+	return &controlStore{client: c, container: join(prefix, namespace, "control"), settle: settleID, turns: newTurns(), deleted: recent.NewSet[marconi.QueueKey](mostDeleted)}
 }
 
 var errClosed = errors.New("the store is closed")
@@ -97,6 +102,14 @@ func (c *controlStore) findID(ctx context.Context) (string, error) {
 	if !errors.Is(err, objects.ErrMissing) {
 		return string(o.Body), err
 	}
+	if listed, err := c.isListed(ctx, at.Name); err != nil {
+		return "", err
+	} else if listed {
+		if o, err = c.client.Get(ctx, at, true); errors.Is(err, objects.ErrMissing) { // not just made by another process
+			err = errHidden
+		}
+		return string(o.Body), err
+	}
 	// Whatever becomes of this one, there may be another's.
 	putErr := c.put(ctx, at, []byte(randomHex(16)), "text/plain", objects.Anew)
 	if err := pause.For(ctx, c.settle); err != nil {
@@ -107,6 +120,19 @@ func (c *controlStore) findID(ctx context.Context) (string, error) {
 		return "", errors.Join(putErr, err)
 	}
 	return string(o.Body), nil
+}
+
+// errHidden says that no replica was found of what a listing shows: servers that have it are away, or it was deleted a moment ago.
+// To make it anew would hide what is there.
+var errHidden = errors.New("an object is listed and can't be found in Swift at present")
+
+// isListed reports whether the container's listing shows an object of that name.
+func (c *controlStore) isListed(ctx context.Context, name string) (bool, error) {
+	entries, err := c.client.List(ctx, c.container, objects.Listing{Prefix: name, Limit: 1})
+	if errors.Is(err, objects.ErrContainer) {
+		return false, nil
+	}
+	return err == nil && len(entries) > 0 && entries[0].Name == name, err
 }
 
 // put stores an object, and makes the container if it is the first.

@@ -153,6 +153,48 @@ func TestOfTwoProcessesOneMakesTheQueue(t *testing.T) {
 	}
 }
 
+// What is listed and can't be found is out of reach, not gone: made anew it would hide what is there.
+func TestWhatIsHiddenIsNotMadeAnew(t *testing.T) {
+	r := newRig(t, swifttest.Options{})
+	id, err := r.ID(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	q, _ := r.create("q")
+	late := newControl(t, r.faulty, "")
+	r.faulty.FailAll(swifttest.Get, swifttest.Vanished)
+	if got, created, err := late.CreateQueue(t.Context(), key("p", "q"), nil); marconi.KindOf(err) != marconi.Unavailable {
+		t.Errorf("CreateQueue = %+v, %v, %v; want Unavailable", got, created, err)
+	}
+	if got, err := late.ID(t.Context()); marconi.KindOf(err) != marconi.Unavailable {
+		t.Errorf("ID = %q, %v; want Unavailable", got, err)
+	}
+	r.faulty.Reset()
+	if got, created, err := late.CreateQueue(t.Context(), key("p", "q"), nil); created || err != nil || got.QueueRef != q.QueueRef {
+		t.Errorf("CreateQueue afterwards = %+v, %v, %v; want %+v", got, created, err, q)
+	}
+	if got, err := late.ID(t.Context()); got != id || err != nil {
+		t.Errorf("ID afterwards = %q, %v; want %q", got, err, id)
+	}
+}
+
+// A listing goes on for a while to show what was deleted. Who deleted it knows; others have to wait.
+func TestAQueueIsMadeAgainThoughAListingLags(t *testing.T) {
+	lag := time.Duration(0)
+	r := newRig(t, swifttest.Options{Lag: func(objects.Path) time.Duration { return lag }})
+	r.create("q")
+	lag = time.Hour
+	if _, err := r.DeleteQueue(t.Context(), key("p", "q")); err != nil {
+		t.Fatal(err)
+	}
+	if q, _, err := r.other().CreateQueue(t.Context(), key("p", "q"), nil); marconi.KindOf(err) != marconi.Unavailable {
+		t.Errorf("CreateQueue by another process = %+v, %v; want Unavailable until the listing has caught up", q, err)
+	}
+	if _, created := r.create("q"); !created {
+		t.Error("the queue was not new")
+	}
+}
+
 func TestMetadataOfTwoIsTheLast(t *testing.T) {
 	r := newRig(t, swifttest.Options{})
 	r.create("q")
@@ -375,7 +417,7 @@ func TestRequestsOfTheControlStore(t *testing.T) {
 		}
 	}
 	ctx := t.Context()
-	cost("create", 2, func() error { _, _, err := r.CreateQueue(ctx, key("p", "q2"), nil); return err })
+	cost("create", 3, func() error { _, _, err := r.CreateQueue(ctx, key("p", "q2"), nil); return err })
 	cost("create what is there", 2, func() error { _, _, err := r.CreateQueue(ctx, key("p", "q"), nil); return err })
 	cost("get", 1, func() error { _, err := r.Queue(ctx, key("p", "q")); return err })
 	cost("set metadata", 2, func() error { return r.SetMetadata(ctx, key("p", "q"), nil) })

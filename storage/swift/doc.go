@@ -42,5 +42,8 @@
 // stays, and one that meets a deletion may bring the queue back. Within a process none of this happens: there changes of a queue take
 // turns. Listings may be late by seconds; with metadata they leave out what has gone.
 //
+// A 404 of what the container's listing shows is not believed: what is listed and can't be found is Unavailable, and not made anew. So
+// is, until its listing has lost it, a queue that another process has deleted.
+//
 // So what needs a compare-and-set, moving a queue from pool to pool say, cannot be done over this store.
 package swift

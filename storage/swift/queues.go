@@ -90,25 +90,64 @@ var errOfTwoMinds = errors.New("replicas differ about whether the queue is there
 // create makes a queue, unless there is one, and reads back which one is stored.
 func (c *controlStore) create(ctx context.Context, q marconi.Queue) (stored marconi.Queue, created bool, err error) {
 	for try := range tries {
-		putErr := c.write(ctx, q, objects.Anew)
-		stored, err := c.read(ctx, q.QueueKey)
-		there := errors.Is(putErr, objects.ErrExists)
-		switch {
-		case err == nil:
-			// What is stored counts, not the answer to the PUT: that may have been lost, and so may the race with another process.
-			return stored, !there && stored.Incarnation == q.Incarnation, nil
-		case !errors.Is(err, marconi.ErrNoQueue):
-			return marconi.Queue{}, false, err
-		case putErr == nil: // and deleted since, by another process
-			return q, true, nil
-		case !there && !errors.Is(putErr, objects.ErrNotStored):
-			return marconi.Queue{}, false, putErr
+		stored, created, err = c.tryToCreate(ctx, q)
+		if !errors.Is(err, errOfTwoMinds) {
+			break
 		}
 		if err := pause.For(ctx, firstPause<<try); err != nil {
 			return marconi.Queue{}, false, err
 		}
 	}
-	return marconi.Queue{}, false, errOfTwoMinds
+	if err == nil {
+		c.deleted.Drop(q.QueueKey)
+	}
+	return stored, created, err
+}
+
+func (c *controlStore) tryToCreate(ctx context.Context, q marconi.Queue) (stored marconi.Queue, created bool, err error) {
+	if stored, err := c.listedOne(ctx, q.QueueKey); !errors.Is(err, marconi.ErrNoQueue) {
+		return stored, false, err
+	}
+	putErr := c.write(ctx, q, objects.Anew)
+	stored, err = c.read(ctx, q.QueueKey)
+	there := errors.Is(putErr, objects.ErrExists)
+	switch {
+	case err == nil:
+		// What is stored counts, not the answer to the PUT: that may have been lost, and so may the race with another process.
+		return stored, !there && stored.Incarnation == q.Incarnation, nil
+	case !errors.Is(err, marconi.ErrNoQueue):
+		return marconi.Queue{}, false, err
+	case putErr == nil: // and deleted since, by another process
+		return q, true, nil
+	case there || errors.Is(putErr, objects.ErrNotStored):
+		return marconi.Queue{}, false, errOfTwoMinds
+	}
+	return marconi.Queue{}, false, putErr
+}
+
+// listedOne reads a queue that the container's listing shows, or gives ErrNoQueue. One that is listed and can't be read is hidden; what
+// this process has deleted a listing may go on to show.
+func (c *controlStore) listedOne(ctx context.Context, key marconi.QueueKey) (marconi.Queue, error) {
+	if c.deleted.Has(key) {
+		return marconi.Queue{}, marconi.ErrNoQueue
+	}
+	listed, err := c.isListed(ctx, c.at(key).Name)
+	if err != nil {
+		return marconi.Queue{}, err
+	}
+	if !listed {
+		return marconi.Queue{}, marconi.ErrNoQueue
+	}
+	for try := range tries {
+		q, err := c.read(ctx, key)
+		if !errors.Is(err, marconi.ErrNoQueue) {
+			return q, err
+		}
+		if err := pause.For(ctx, firstPause<<try); err != nil {
+			return marconi.Queue{}, err
+		}
+	}
+	return marconi.Queue{}, errHidden
 }
 
 // SetMetadata implements [marconi.QueueStore].
@@ -131,10 +170,14 @@ func (c *controlStore) SetMetadata(ctx context.Context, key marconi.QueueKey, m 
 func (c *controlStore) DeleteQueue(ctx context.Context, key marconi.QueueKey) (ref marconi.QueueRef, err error) {
 	err = c.changing(ctx, "delete a queue", key, func() error {
 		q, err := c.read(ctx, key)
+		if errors.Is(err, marconi.ErrNoQueue) {
+			q, err = c.listedOne(ctx, key) // what is only out of reach would come back
+		}
 		if err != nil {
 			return err
 		}
 		ref = q.QueueRef
+		c.deleted.Add(key) // whatever the answer will be
 		return c.client.Delete(ctx, c.at(key))
 	})
 	return ref, err

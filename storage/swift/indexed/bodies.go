@@ -35,7 +35,13 @@ func entriesOf(messages []marconi.Message) []entry {
 
 // read gives messages their bodies, as far as they are to be had, and remembers where they are.
 func (s *Store) read(ctx context.Context, q marconi.QueueRef, messages []marconi.Message) []entry {
+	return s.readBeside(ctx, q, messages, nil)
+}
+
+// readBeside is read, where some have been read already.
+func (s *Store) readBeside(ctx context.Context, q marconi.QueueRef, messages []marconi.Message, ahead []entry) []entry {
 	entries := entriesOf(messages)
+	takeBodies(entries, ahead)
 	s.fill(ctx, entries)
 	for i := range entries {
 		s.tally.know(q, &entries[i])

@@ -17,9 +17,15 @@ func (s *Store) Claim(ctx context.Context, q marconi.QueueRef, c marconi.ClaimRe
 		return marconi.Claimed{}, err
 	}
 	defer s.door.Leave()
+	var ahead []entry
 	if c.MaxClaims > 0 || s.fetcher.unwell.Load() {
 		// An attempt that fails has counted, and would make dead letters of messages that nobody has seen.
-		if _, err := s.peek(ctx, q, c.Limit); err != nil {
+		limit := c.Limit
+		if c.MaxClaims > 0 {
+			limit += marconi.MaxSpent // which stand among them, and are no messages of the claim
+		}
+		var err error
+		if ahead, err = s.peek(ctx, q, limit); err != nil {
 			return marconi.Claimed{}, err
 		}
 	}
@@ -27,7 +33,7 @@ func (s *Store) Claim(ctx context.Context, q marconi.QueueRef, c marconi.ClaimRe
 	if err != nil {
 		return marconi.Claimed{}, err
 	}
-	entries := s.read(ctx, q, slices.Concat(got.Messages, got.Spent))
+	entries := s.readBeside(ctx, q, slices.Concat(got.Messages, got.Spent), ahead)
 	claimed, spent := entries[:len(got.Messages)], entries[len(got.Messages):]
 	if err = trouble(claimed); err == nil {
 		err = s.outliveClaim(ctx, q, claimed, c)

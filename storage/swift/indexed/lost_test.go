@@ -3,13 +3,17 @@
 package indexed
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/marconi-mq/marconi"
+	"github.com/marconi-mq/marconi/storage"
 	"github.com/marconi-mq/marconi/storage/swift/objects"
 	"github.com/marconi-mq/marconi/storage/swift/swifttest"
 )
@@ -271,6 +275,35 @@ func TestAFoiledClaimMakesNoDeadLetter(t *testing.T) {
 	}
 }
 
+// Nor does one whose message stands behind one that is spent.
+func TestAFoiledClaimBehindASpentMessage(t *testing.T) {
+	f := newFixture(t, Options{})
+	f.postSingly(600, "1", "2")
+	claim := func() (marconi.Claimed, error) {
+		return f.Claim(f.ctx(), f.q, marconi.ClaimRequest{ID: newClaimID(), TTL: 300, Limit: 1, MaxClaims: 1})
+	}
+	if got, err := claim(); err != nil || len(got.Messages) != 1 {
+		t.Fatalf("the first claim has %d messages, %v", len(got.Messages), err)
+	}
+	f.clock.pass(300 * time.Second) // "1" is spent now
+	f.forgetSegments()
+	f.list() // so that "1" is read, and "2" can't be
+	f.swift.Plan(func(c swifttest.Call) (swifttest.Fault, bool) { return swifttest.Refused, c.Kind == swifttest.Get })
+	second := f.segments()[1]
+	f.cache.remove(second)
+	_, err := claim()
+	wantUnavailable(t, "Claim", err)
+	f.swift.Reset()
+	got, err := claim()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.want("Claim after the outage", got.Messages, "2")
+	if n := got.Messages[0].ClaimCount; n != 1 {
+		t.Errorf("it was claimed %d times, want once", n)
+	}
+}
+
 // Two who pop at once are served by the index; one may get what the other has read. What it can't read then goes back.
 func TestPopThatIsOvertaken(t *testing.T) {
 	f := newFixture(t, Options{})
@@ -298,6 +331,35 @@ func TestPopThatIsOvertaken(t *testing.T) {
 	wantUnavailable(t, "Pop of what can't be read any more", err)
 	f.swift.Reset()
 	f.want("Pop afterwards", f.pop(2), "3 4")
+}
+
+// What was popped and can be neither read nor put back is lost, and that is told.
+func TestPopThatCanNotBePutBack(t *testing.T) {
+	var said bytes.Buffer
+	f := newFixture(t, Options{Options: storage.Options{Logger: slog.New(slog.NewTextHandler(&said, nil))}})
+	f.postSingly(600, numbers(1, 4)...)
+	f.forgetSegments()
+	other := f.beside(Options{})
+	overtaken := false
+	f.index.plan(func(name string) (before, after error) {
+		switch {
+		case name == "Pop" && !overtaken:
+			overtaken = true
+			other.want("the other's Pop", other.pop(2), "1 2")
+			f.swift.FailAll(swifttest.Get, swifttest.Refused)
+		case name == "Post":
+			return marconi.ErrUnavailable, nil
+		}
+		return nil, nil
+	})
+	_, err := f.Pop(f.ctx(), f.q, 2)
+	wantUnavailable(t, "Pop", err)
+	if n := f.meter.of("swift_pops_lost_total"); n != 2 {
+		t.Errorf("%v messages count as lost, want 2", n)
+	}
+	if text := said.String(); !strings.Contains(text, "may be lost") || !strings.Contains(text, "messages=2") {
+		t.Errorf("the log says %q", text)
+	}
 }
 
 // Who has gone away takes its claim with it, though its context has ended.

@@ -47,6 +47,9 @@ func (l *lru[K, V]) put(key K, value V) {
 		l.drop(e)
 	}
 	k := &kept[K, V]{key, value, l.cost(value)}
+	if k.cost > l.most {
+		return
+	}
 	l.byKey[key] = l.order.PushFront(k)
 	l.used += k.cost
 	for l.used > l.most {

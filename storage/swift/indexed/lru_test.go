@@ -37,7 +37,9 @@ func TestLRU(t *testing.T) {
 				if i := find(p.key); i >= 0 {
 					take(i)
 				}
-				model = append([]pair{p}, model...)
+				if p.value <= most { // what is too large leaves the others alone
+					model = append([]pair{p}, model...)
+				}
 				sum := int64(0)
 				for i, p := range model {
 					if sum += p.value; sum > most {

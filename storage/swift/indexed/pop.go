@@ -72,20 +72,34 @@ func (s *Store) settlePop(ctx context.Context, q marconi.QueueRef, entries []ent
 	return errors.Join(firstError(unread), err)
 }
 
-// putBack posts messages again as the index had them, each for the rest of its life.
+// putBack posts messages again as the index had them, each for the rest of its life. One that the index does not take may be lost: it
+// was popped, and nobody has got it.
 func (s *Store) putBack(ctx context.Context, q marconi.QueueRef, entries []entry) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTime)
 	defer cancel()
 	var errs []error
 	for _, e := range entries {
-		again := marconi.NewMessage{TTL: max(e.TTL-e.Age, 1), Body: e.kept, Checksum: e.Checksum}
+		s.tally.forget(e.ref.at) // which knows the message by its former ID
+		again := marconi.NewMessage{TTL: restOf(e.Message), Body: e.kept, Checksum: e.Checksum}
 		_, err := s.index.Post(ctx, q, marconi.Post{Client: e.Client, Messages: []marconi.NewMessage{again}})
 		if err != nil {
 			errs = append(errs, fmt.Errorf("put back a message that was popped, as its body can't be read: %w", err))
 			s.o.Meter.Add("swift_pops_lost_total", 1)
 		}
 	}
+	if len(errs) > 0 {
+		s.o.Logger.Error("messages were popped that can't be read, and could not be put back: they may be lost",
+			"project", q.Project, "queue", q.Name, "messages", len(errs), "error", errs[0])
+	}
 	return errors.Join(errs...)
+}
+
+// restOf is for how long a message has still to live, or longer: a claim that put its end off had its TTL count anew.
+func restOf(m marconi.Message) marconi.Seconds {
+	if m.ClaimCount > 0 {
+		return m.TTL
+	}
+	return max(m.TTL-m.Age, 1)
 }
 
 // popReadable pops where some messages have lost their bodies, which no pop may remove: it claims, and deletes what it could

@@ -63,7 +63,7 @@ func (s *Store) Purge(ctx context.Context, q marconi.QueueRef) error {
 }
 
 // drop has the queue's segments removed after its messages. A post that has put its segment and has not yet come to the index
-// is not to find it gone: what is younger than any post lasts is left to expire.
+// is not to find it gone: what is younger than any post lasts, by clocks that differ by half a minute, is left to expire.
 func (s *Store) drop(ctx context.Context, q marconi.QueueRef, drop func(context.Context, marconi.QueueRef) error) error {
 	if err := s.enter(ctx); err != nil {
 		return err

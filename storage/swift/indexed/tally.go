@@ -103,6 +103,13 @@ func (t *tally) note(key messageKey, r reference) {
 	t.messages[key] = tallyPlace{s, r.number}
 }
 
+// forget forgets a segment: it goes by itself.
+func (t *tally) forget(at objects.Path) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.segments.remove(at)
+}
+
 // gone notes that a message is gone, and reports whether it was the last one of its segment.
 func (t *tally) gone(q marconi.QueueRef, id marconi.MessageID) (at objects.Path, empty bool) {
 	t.mu.Lock()

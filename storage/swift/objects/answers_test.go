@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -135,6 +136,13 @@ func TestInfo(t *testing.T) {
 			w.WriteHeader(http.StatusNoContent)
 		}
 	}
+	shortPages := func(w http.ResponseWriter, r *http.Request) {
+		if n, _ := strconv.Atoi(r.URL.Query().Get("limit")); n > 250 {
+			text(http.StatusPreconditionFailed, "text/plain", "Maximum limit is 250")(w, r)
+			return
+		}
+		w.WriteHeader(http.StatusNotFound)
+	}
 	for _, row := range []struct {
 		name   string
 		info   http.HandlerFunc
@@ -151,6 +159,9 @@ func TestInfo(t *testing.T) {
 			objects.Abilities{BulkUpload: 1000, Page: 10_000, Name: 1024, Container: 256}},
 		{"none, but bulk requests", status(404), bulk, inFull},
 		{"none, and no bulk requests", status(404), status(204), inNone},
+		{"none, and short pages", status(404), shortPages, objects.Abilities{Page: 100, Name: 1024, Container: 256}},
+		{"nothing about pages, and they are short", text(200, "application/json", `{"swift": {"version": "1"}}`), shortPages,
+			objects.Abilities{Page: 100, Name: 1024, Container: 256, Version: "1"}},
 		{"garbage", text(200, "text/html", "<html>welcome"), bulk, inFull},
 		{"another's JSON", text(200, "application/json", `{"name": "ceph"}`), status(201), inNone},
 		{"too large", text(200, "application/json", strings.Repeat(" ", 2<<20)+infoJSON), bulk, inFull},
@@ -172,7 +183,7 @@ func TestInfo(t *testing.T) {
 
 // To take a server that is starting for one without bulk requests would cost a request an object for as long as this one runs.
 func TestInfoOfAServerThatIsStarting(t *testing.T) {
-	for _, broken := range []string{"bulk-delete", "extract-archive"} {
+	for _, broken := range []string{"bulk-delete", "extract-archive", "limit"} {
 		f := startFake(t)
 		f.info = status(503)
 		f.answer = func(w http.ResponseWriter, r *http.Request) {

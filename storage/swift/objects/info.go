@@ -11,7 +11,7 @@ import (
 
 // What a Swift can that doesn't say otherwise.
 const (
-	defaultPage      = 10_000
+	defaultPage      = 10_000 // is asked for, rather than believed
 	defaultName      = 1024
 	defaultContainer = 256
 	// Of names in a bulk request the middleware takes ten thousand, but a thousand failures end it.
@@ -49,13 +49,16 @@ func (a *Account) discover(ctx context.Context) (Abilities, error) {
 	ans, err := a.send(ctx, request{operation: "info", method: http.MethodGet, most: mostText}, t)
 	if err == nil && ans.status == http.StatusOK {
 		if abilities, ok := parseInfo(ans.body); ok {
-			return abilities, nil
+			if abilities.Page == 0 {
+				abilities.Page, err = a.tryPages(ctx)
+			}
+			return abilities, err
 		}
 	}
 	return a.try(ctx)
 }
 
-// parseInfo reports false if that is no answer of Swift.
+// parseInfo reports false if that is no answer of Swift. One that says nothing of pages leaves them 0.
 func parseInfo(body []byte) (Abilities, bool) {
 	var i info
 	if json.Unmarshal(body, &i) != nil || i.Swift == nil {
@@ -63,7 +66,7 @@ func parseInfo(body []byte) (Abilities, bool) {
 	}
 	abilities := Abilities{
 		Version:   i.Swift.Version,
-		Page:      within(i.Swift.Page, defaultPage, 1<<20),
+		Page:      within(i.Swift.Page, 0, 1<<20),
 		Name:      within(i.Swift.Name, defaultName, 1<<20),
 		Container: within(i.Swift.Container, defaultContainer, 1<<20),
 	}
@@ -84,12 +87,15 @@ func within(said, otherwise, most int) int {
 	return min(said, most)
 }
 
-// try finds out about bulk requests by making one of each that changes nothing: of a name in a container that can't be, and
-// of an archive without files.
+// try finds out about listings and bulk requests by making some that change nothing: listings of ever fewer names of a container that
+// is not there, a bulk delete of a name in it, and an archive without files.
 func (a *Account) try(ctx context.Context) (Abilities, error) {
-	abilities := Abilities{Page: defaultPage, Name: defaultName, Container: defaultContainer}
+	abilities := Abilities{Name: defaultName, Container: defaultContainer}
 	var err error
-	if abilities.BulkDelete, err = a.tryBulk(ctx, bulkDeleteRequest([]Path{{Container: "marconi-none", Name: "none"}})); err != nil {
+	if abilities.Page, err = a.tryPages(ctx); err != nil {
+		return Abilities{}, err
+	}
+	if abilities.BulkDelete, err = a.tryBulk(ctx, bulkDeleteRequest([]Path{{Container: nowhere, Name: "none"}})); err != nil {
 		return Abilities{}, err
 	}
 	empty := request{operation: "bulk-put", method: http.MethodPut, header: bulkHeader("application/x-tar"), most: mostText}
@@ -98,6 +104,29 @@ func (a *Account) try(ctx context.Context) (Abilities, error) {
 		return Abilities{}, err
 	}
 	return abilities, nil
+}
+
+// nowhere is a container that is not there.
+const nowhere = "marconi-none"
+
+// tryPages gives how long a page of a listing may be, in powers of ten: a server refuses to make longer ones than it is set up for. If
+// it makes longer ones than what is found here, nothing is lost. One that looks for the container before it looks at the limit, which
+// OpenStack's does not, is believed to make pages of ten thousand.
+func (a *Account) tryPages(ctx context.Context) (int, error) {
+	for page := defaultPage; page > 1; page /= 10 {
+		r := request{operation: "list", method: http.MethodGet, container: nowhere, query: Listing{Limit: page}.query(page), most: mostText}
+		ans, err := a.do(ctx, r)
+		if err != nil {
+			return 0, err
+		}
+		if e := statusError(ans); ans.status/100 != 2 && e.Passing() {
+			return 0, fmt.Errorf("find out how long a page of a listing may be: %w", e)
+		}
+		if ans.status != http.StatusPreconditionFailed {
+			return page, nil
+		}
+	}
+	return 1, nil
 }
 
 // tryBulk gives how many names a bulk request may have, 0 if it is none to the server. One in trouble has not said that it is none.

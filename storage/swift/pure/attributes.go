@@ -16,6 +16,7 @@ const (
 	messageType = "application/x-marconi-message"
 	leaseType   = "application/x-marconi-lease"
 	claimType   = "application/x-marconi-claim"
+	purgeType   = "application/x-marconi-purge"
 	jsonType    = "application/json"
 )
 
@@ -96,6 +97,29 @@ func (c claimAttributes) String() string {
 	b.text("by", c.node)
 	b.text("r", c.text)
 	return string(b)
+}
+
+// purgeAttributes are what a purge leaves.
+type purgeAttributes struct {
+	before  string // b: messages of names up to here are gone,
+	emptied string // u: and those of the process that purged, up to here
+	node    string // n: that process
+	text    string // v: tells this purge from others
+}
+
+func (p purgeAttributes) String() string {
+	b := parameters(purgeType)
+	b.text("b", p.before)
+	b.text("u", p.emptied)
+	b.text("n", p.node)
+	b.text("v", p.text)
+	return string(b)
+}
+
+func parsePurge(contentType string) (purgeAttributes, bool) {
+	f, ok := parseFields(contentType, purgeType)
+	p := purgeAttributes{before: f.text("b"), emptied: f.text("u"), node: f.text("n"), text: f.text("v")}
+	return p, ok && !f.bad && isName(p.before) && isName(p.emptied)
 }
 
 // parameters is a content type that is being written.

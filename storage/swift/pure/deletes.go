@@ -111,7 +111,7 @@ func (s *Store) remove(ctx context.Context, v *view, name string, generation int
 	if err := s.c.Delete(ctx, path); err != nil {
 		return err
 	}
-	s.deleted.add(path)
+	s.deleted.Add(path)
 	s.watched.at(v.q).forget(name)
 	s.reaper.add(v.at.leases(name, generation)...)
 	return nil
@@ -170,7 +170,7 @@ func (s *Store) deleteMany(ctx context.Context, q marconi.QueueRef, names []stri
 func (s *Store) removeMessages(ctx context.Context, paths []objects.Path) error {
 	err := s.removeAll(ctx, paths)
 	if err == nil {
-		s.deleted.add(paths...)
+		s.deleted.Add(paths...)
 	}
 	return err
 }

@@ -15,7 +15,7 @@
 //	m/<message>.L<3 generation>     lease: the claim's ID. c= claim, b= which of the ID's claims, n= claim count, x= end and y= TTL that a
 //	                                claim has raised. Created once, by If-None-Match: *. Generations beyond fff are M<6>
 //	c/<claim>                       claim: JSON: its TTL, last update, and messages. e= end, b= birth, by= node, r= which writing
-//	c/!purge                        what was stored before this object is purged
+//	c/!purge                        a purge: of what was stored 10 s before, of names up to b=, and of node n= up to u=. v= which purge
 //
 // The container NAMESPACE has what holds of all queues: control, the ID of the control store, and shards.
 //
@@ -59,7 +59,8 @@
 //	delete n          1 GET a claim, 1 bulk delete
 //	pop L             as a claim without its last PUT; 2 bulk deletes
 //	stats             1 listing for 10 000 names, 1 listing of claims
-//	purge             1 PUT, 1 HEAD; the removal later
+//	purge             1 PUT, 1 HEAD, 1 listing for 10 000 names of the last 70 s; for others' of the last 10 s 1 bulk delete for 1 000;
+//	                  the rest later
 //	queue delete      nothing now; later 4 listings and 2 bulk deletes for 10 000 names, 4 requests for the container
 //	wait              2 listings each second, a process and queue that somebody waits for
 //
@@ -95,6 +96,8 @@
 //   - S3: stats list all messages of the queue.
 //   - Q4: another process may read and post to a deleted queue until it hears from the control store, and get single messages by their IDs
 //     out of a purged one until they have been removed, within seconds. What late posts leave ends by itself; their container stays.
+//     A purge leaves what another process posted in the last 10 s and no listing shows yet: rather that than to take what is posted after
+//     it, for the clocks of Swift's proxies may be 10 s apart.
 //   - A claim of another process that has ended is free for listings and stats at once, but for claims only 2 s later, or when Swift has
 //     let go of it.
 //   - W1 and W2 hold within a process; what others do is found by a look each second.

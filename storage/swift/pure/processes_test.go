@@ -342,11 +342,110 @@ func TestOtherProcessesSeeAPurge(t *testing.T) {
 	for name, g := range map[string]*fixture{"the process that purged": f, "another": other} {
 		wantBodies(t, "a listing of "+name, g.all(), "3")
 	}
+	_, got := other.claim(60, 5)
+	wantBodies(t, "a claim", got, "3")
+}
+
+// TestAPurgeOfOldMessages leaves their removal to whoever sweeps next.
+func TestAPurgeOfOldMessages(t *testing.T) {
+	f := newFixture(t)
+	other := f.on(f.open(f.clock.off(-3 * time.Second)))
+	f.post(messages(2, 600)...)
+	other.post(messages(2, 600)...)
+	f.clock.pass(2 * time.Minute)
+	requests := f.counts(func() {
+		if err := f.Purge(t.Context(), f.q); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if requests != "head 1, list 1, put 1" {
+		t.Errorf("the purge took %s", requests)
+	}
+	other.post(marconi.NewMessage{TTL: 600, Body: []byte("3")})
+	for name, g := range map[string]*fixture{"the process that purged": f, "another": other} {
+		wantBodies(t, "a listing of "+name, g.all(), "3")
+	}
 	if n, err := other.Collect(t.Context()); n != 4 || err != nil {
 		t.Errorf("Collect by another process = %d, %v; want the 4 that were purged", n, err)
 	}
-	_, got := other.claim(60, 5)
-	wantBodies(t, "a claim", got, "3")
+	wantBodies(t, "after that", other.all(), "3")
+}
+
+// TestAPurgeLeavesWhatIsPostedAfterIt has proxies whose clocks differ: what is stored behind a purge has an older stamp.
+func TestAPurgeLeavesWhatIsPostedAfterIt(t *testing.T) {
+	f := newFixture(t)
+	s := mustOpen(t, f.account.Through(9*time.Second), Options{Now: f.clock.Now, ReapEvery: time.Hour})
+	defer s.Close()
+	other := f.on(s)
+	f.post(messages(2, 600)...)
+	other.post(messages(2, 600)...)
+	claim, _ := other.claim(300, 1)
+	if err := other.Purge(t.Context(), f.q); err != nil {
+		t.Fatal(err)
+	}
+	id := f.post(marconi.NewMessage{TTL: 600, Body: []byte("3")})[0]
+	for name, g := range map[string]*fixture{"the process that purged": other, "another": f} {
+		wantBodies(t, "a listing of "+name, g.all(), "3")
+	}
+	if c, err := f.Claimed(t.Context(), f.q, claim); !errors.Is(err, marconi.ErrNoClaim) {
+		t.Errorf("the claim of what was purged is %+v, %v", c, err)
+	}
+	for _, g := range []*fixture{f, other} {
+		if _, err := g.Collect(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if m, err := other.Message(t.Context(), f.q, id); err != nil || string(m.Body) != "3" {
+		t.Errorf("the message behind the purge is %q, %v", m.Body, err)
+	}
+}
+
+// TestAPurgeSparesAProcessOfThePast has a process whose clock is further behind than any may be: what it posts after a purge stays.
+func TestAPurgeSparesAProcessOfThePast(t *testing.T) {
+	f := newFixture(t)
+	past := f.on(f.open(f.clock.off(-2 * time.Minute)))
+	past.post(messages(2, 600)...)
+	if err := f.Purge(t.Context(), f.q); err != nil {
+		t.Fatal(err)
+	}
+	past.post(marconi.NewMessage{TTL: 600, Body: []byte("3")})
+	if _, err := f.Collect(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wantBodies(t, "after the purge", f.all(), "3")
+}
+
+// TestWhatIsPurgedStaysSoThoughItIsListedLate has a process purge what it has posted itself a moment before.
+func TestWhatIsPurgedStaysSoThoughItIsListedLate(t *testing.T) {
+	f := newLaggingFixture(t, func(at objects.Path) time.Duration {
+		if strings.HasPrefix(at.Name, messagePrefix) {
+			return 5 * time.Second
+		}
+		return 0
+	})
+	other := f.on(f.open(f.clock.Now))
+	f.post(messages(2, 600)...)
+	if err := f.Purge(t.Context(), f.q); err != nil {
+		t.Fatal(err)
+	}
+	f.clock.pass(6 * time.Second)
+	for name, g := range map[string]*fixture{"the process that purged": f, "another": other} {
+		wantBodies(t, "a listing of "+name, g.all(), "")
+	}
+}
+
+// TestAProxyThatFindsNothing says 404 of an object that is there: a page that left it out would have its marker behind it.
+func TestAProxyThatFindsNothing(t *testing.T) {
+	f := newFixture(t)
+	f.post(messages(3, 600)...)
+	f.faulty.Fail(swifttest.Get, 2, swifttest.Vanished)
+	page := f.list(marconi.Listing{Limit: 2, Echo: true})
+	wantBodies(t, "a page", page.Items, "1 2")
+	f.faulty.Fail(swifttest.Get, 1, swifttest.Vanished)
+	m, err := f.First(t.Context(), f.q, marconi.Oldest)
+	if err != nil || string(m.Body) != "1" {
+		t.Errorf("First = %q, %v", m.Body, err)
+	}
 }
 
 // TestWhoWaitsHearsOfOthers waits for what another process does.
@@ -455,3 +554,28 @@ func TestAClaimThatDiedIsFoundAgain(t *testing.T) {
 }
 
 func everyCallFails(swifttest.Call) (swifttest.Fault, bool) { return swifttest.Refused, true }
+
+// A forwardClient is a Swift that knows of no listing from the end.
+type forwardClient struct{ objects.Client }
+
+func (c forwardClient) List(ctx context.Context, container string, l objects.Listing) ([]objects.Entry, error) {
+	l.Reverse = false
+	return c.Client.List(ctx, container, l)
+}
+
+// TestASwiftThatListsForwardOnly gives the newest message all the same.
+func TestASwiftThatListsForwardOnly(t *testing.T) {
+	account := swifttest.NewMemory(swifttest.Options{Abilities: objects.Abilities{Page: 3}})
+	f := &fixture{t: t, account: account, q: newQueue("q")}
+	f.Store = mustOpen(t, forwardClient{account}, Options{Shards: 2, ReapEvery: time.Hour})
+	defer f.Close()
+	f.post(messages(20, 600)...)
+	_, held := f.claim(60, 20)
+	if err := f.Delete(t.Context(), f.q, held[19].ID, held[19].Claim); err != nil {
+		t.Fatal(err)
+	}
+	m, err := f.First(t.Context(), f.q, marconi.Newest)
+	if err != nil || string(m.Body) != "19" {
+		t.Errorf("the newest message is %q, %v; want 19", m.Body, err)
+	}
+}

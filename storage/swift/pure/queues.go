@@ -167,31 +167,71 @@ func (s *Store) DeleteQueue(ctx context.Context, q marconi.QueueRef) error {
 	return nil
 }
 
-// Purge implements [marconi.DataStore]. What Swift has stored before the mark is gone: by its clock, for those of the processes
-// differ.
+// Purge implements [marconi.DataStore]. A mark says what is gone: what Swift has stored before it, by its clock, for those of the
+// processes differ. But the clocks of its proxies do, too, and a message that is posted after the purge must stay: so the mark leaves
+// alone what others have stored in the last seconds, and what is listed of that is removed at once. What is not listed yet stays.
 func (s *Store) Purge(ctx context.Context, q marconi.QueueRef) error {
 	if err := s.door.Enter(ctx); err != nil {
 		return err
 	}
 	defer s.door.Leave()
-	at := s.placeOf(q).purge()
-	a := plainText(randomHex(8))
-	a.DeleteAt = s.o.Now().Add(keepMarks)
-	err := s.put(ctx, at, nil, a)
+	if err := s.purge(ctx, q); err != nil {
+		return fmt.Errorf("purge a queue: %w", err)
+	}
+	return nil
+}
+
+var errMarkHidden = errors.New("the mark of a purge was stored, and can't be found")
+
+func (s *Store) purge(ctx context.Context, q marconi.QueueRef) error {
+	at := s.placeOf(q)
+	p := purgeAttributes{
+		before: placeAt(s.o.Now().Add(-proxySkew - longestPut).UnixMicro()), emptied: s.names.latest(), node: s.names.node, text: randomHex(8),
+	}
+	a := objects.Attributes{ContentType: p.String(), DeleteAt: s.o.Now().Add(keepMarks)}
+	err := s.put(ctx, at.purge(), nil, a)
 	if errors.Is(err, objects.ErrContainer) {
-		return nil
+		return nil // nobody has posted
+	}
+	if err != nil && !errors.Is(err, objects.ErrNotStored) { // for there is one of a later stamp, of another process
+		return err
+	}
+	o, err := s.c.Head(ctx, at.purge(), true)
+	if isMissing(err) {
+		err = errMarkHidden
 	}
 	if err != nil {
-		return fmt.Errorf("purge a queue: %w", err)
+		return err
 	}
-	o, err := s.c.Head(ctx, at, true)
-	if err != nil && !isMissing(err) {
-		return fmt.Errorf("purge a queue: %w", err)
-	}
-	s.marks.set(q, s.o.Now(), func(m *mark) { m.purged = o.Modified })
+	s.marks.set(q, s.o.Now(), func(m *mark) { m.note(purge{p, o.Modified}) })
 	s.reaper.addTask(func(ctx context.Context) error {
 		_, err := s.sweep(ctx, q)
 		return err
 	})
+	return s.removeBehind(ctx, q, p.before)
+}
+
+// removeBehind removes the messages of names behind a place that no mark covers, as far as they are listed, and later their leases.
+func (s *Store) removeBehind(ctx context.Context, q marconi.QueueRef, place string) error {
+	v := s.viewOf(q)
+	w := s.walkBehind(v.at, place)
+	w.needs = v.at.stem
+	for !w.done() {
+		records, err := w.next(ctx, 0)
+		if err != nil {
+			return err
+		}
+		var messages, leases []objects.Path
+		for i := range records {
+			if r := &records[i]; r.found && !v.mark.covers(r.name, r.modified) {
+				messages = append(messages, v.at.message(r.name))
+				leases = append(leases, v.at.leases(r.name, r.generation)...)
+			}
+		}
+		if err := s.removeMessages(ctx, messages); err != nil {
+			return err
+		}
+		s.reaper.add(leases...)
+	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package pure
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -121,7 +122,9 @@ func (s *Store) reap(ctx context.Context, all bool) error {
 			t.tries++
 			s.reaper.addAgain(t)
 		}
-		errs = append(errs, err)
+		if !errors.Is(err, errNotEmpty) { // that is no trouble
+			errs = append(errs, err)
+		}
 	}
 	s.marks.forget(s.o.Now())
 	return errors.Join(errs...)
@@ -249,6 +252,10 @@ func (s *Store) reapQueue(ctx context.Context, q marconi.QueueRef) (int, error) 
 	return n, s.removeEmpty(ctx, at)
 }
 
+// errNotEmpty says that a deleted queue's containers have to wait: for a listing that shows what was removed, or for the end of what
+// was posted late.
+var errNotEmpty = errors.New("a deleted queue is not empty yet")
+
 // removeEmpty removes the containers of a queue without messages. Claims are listed first: those listed hold none of the messages
 // that may come meanwhile.
 func (s *Store) removeEmpty(ctx context.Context, at place) error {
@@ -261,15 +268,18 @@ func (s *Store) removeEmpty(ctx context.Context, at place) error {
 	}
 	for i := range at.shards {
 		left, err := s.c.List(ctx, at.shard(i), objects.Listing{Prefix: messagePrefix, Limit: 1})
-		if err != nil && !isMissing(err) || len(left) > 0 {
+		if err != nil && !isMissing(err) {
 			return err
+		}
+		if len(left) > 0 {
+			return errNotEmpty
 		}
 	}
 	paths := []objects.Path{at.card()}
 	for _, e := range claims {
 		paths = append(paths, objects.Path{Container: at.stem, Name: e.Name})
 	}
-	body, err := s.c.Get(ctx, at.card(), false)
+	body, err := s.c.Get(ctx, at.card(), true)
 	if err == nil {
 		err = s.removeAll(ctx, paths)
 	}
@@ -284,7 +294,10 @@ func (s *Store) removeContainers(ctx context.Context, at place, card objects.Obj
 	for i := range at.shards {
 		err := s.c.DeleteContainer(ctx, at.shard(i))
 		if errors.Is(err, objects.ErrConflict) {
-			return s.put(ctx, at.card(), card.Body, card.Attributes)
+			if len(card.Body) > 0 {
+				err = s.put(ctx, at.card(), card.Body, card.Attributes)
+			}
+			return cmp.Or(err, errNotEmpty)
 		}
 		if err != nil {
 			return err

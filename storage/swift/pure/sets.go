@@ -6,46 +6,6 @@ import (
 	"github.com/marconi-mq/marconi/storage/swift/objects"
 )
 
-// recently are the messages that this process has deleted last: listings may go on to show them for a while.
-type recently struct {
-	mu   sync.Mutex // guards what follows
-	all  map[objects.Path]struct{}
-	ring []objects.Path // the same, in turn
-	next int
-}
-
-// mostDeleted bounds the memory for them.
-const mostDeleted = 20_000
-
-func (d *recently) has(path objects.Path) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	_, has := d.all[path]
-	return has
-}
-
-// add notes messages. The oldest ones make room.
-func (d *recently) add(paths ...objects.Path) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.all == nil {
-		d.all = map[objects.Path]struct{}{}
-	}
-	for _, path := range paths {
-		if _, has := d.all[path]; has {
-			continue
-		}
-		d.all[path] = struct{}{}
-		if len(d.ring) < mostDeleted {
-			d.ring = append(d.ring, path)
-			continue
-		}
-		delete(d.all, d.ring[d.next])
-		d.ring[d.next] = path
-		d.next = (d.next + 1) % mostDeleted
-	}
-}
-
 // A keySet is a set of keys, each of which one caller has at a time.
 type keySet struct {
 	mu  sync.Mutex // guards all

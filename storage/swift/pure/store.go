@@ -13,6 +13,7 @@ import (
 
 	"github.com/marconi-mq/marconi"
 	"github.com/marconi-mq/marconi/internal/door"
+	"github.com/marconi-mq/marconi/internal/recent"
 	"github.com/marconi-mq/marconi/internal/wake"
 	"github.com/marconi-mq/marconi/storage/swift/objects"
 )
@@ -59,6 +60,9 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// mostDeleted is how many of the messages that this process has deleted it remembers.
+const mostDeleted = 20_000
+
 // Store is a [marconi.DataStore] in Swift. Its methods promise what those of the interface do, but for what the package
 // says.
 type Store struct {
@@ -71,9 +75,9 @@ type Store struct {
 	watched  watched
 	marks    marks
 	ready    ready
-	deleted  recently
-	reserved keySet // messages that calls of this process are about to take
-	renewing locks  // claims that calls of this process renew
+	deleted  *recent.Set[objects.Path] // messages, which listings may go on to show
+	reserved keySet                    // messages that calls of this process are about to take
+	renewing locks                     // claims that calls of this process renew
 
 	reaper  reaper
 	living  context.Context // ends with the store
@@ -87,7 +91,9 @@ var _ marconi.DataStore = (*Store)(nil)
 // stores that if it is the first to open the namespace.
 func New(ctx context.Context, c objects.Client, o Options) (*Store, error) {
 	o = o.withDefaults()
-	s := &Store{c: patient{c}, o: o, names: newNameClock(o.Now), reaper: newReaper()}
+	s := &Store{
+		c: patient{c}, o: o, names: newNameClock(o.Now), deleted: recent.NewSet[objects.Path](mostDeleted), reaper: newReaper(),
+	}
 	if err := s.checkShards(ctx); err != nil {
 		return nil, fmt.Errorf("open queues in Swift: %w", err)
 	}
@@ -177,6 +183,16 @@ func (s *Store) Bind(ctx context.Context, control string, adopt bool) error {
 func (s *Store) settle(ctx context.Context, at objects.Path, text string) (string, error) {
 	found, err := s.c.Get(ctx, at, true)
 	if err == nil || !errors.Is(err, objects.ErrMissing) {
+		return string(found.Body), err
+	}
+	listed, err := s.c.List(ctx, at.Container, objects.Listing{Prefix: at.Name, Limit: 1})
+	if err != nil && !errors.Is(err, objects.ErrContainer) {
+		return "", err
+	}
+	if len(listed) > 0 && listed[0].Name == at.Name {
+		if found, err = s.c.Get(ctx, at, true); errors.Is(err, objects.ErrMissing) { // not just made by another process
+			err = fmt.Errorf("%s/%s is listed, and can't be found in Swift at present", at.Container, at.Name)
+		}
 		return string(found.Body), err
 	}
 	if err := s.c.MakeContainer(ctx, at.Container); err != nil {

@@ -52,8 +52,8 @@ func (v *view) readClaims(ctx context.Context) error {
 
 func (v *view) addClaim(e objects.Entry) {
 	if e.Name == purgeMark {
-		if e.Modified.After(v.mark.purged) {
-			v.mark.purged = e.Modified
+		if p, ok := parsePurge(e.ContentType); ok {
+			v.mark.note(purge{p, e.Modified})
 		}
 		return
 	}
@@ -65,7 +65,7 @@ func (v *view) addClaim(e objects.Entry) {
 
 // there reports whether the record is of a message that exists: not deleted, purged or expired.
 func (v *view) there(r *record) bool {
-	return r.found && r.ends() > v.now && !v.mark.covers(r.name, r.modified) && !v.s.deleted.has(v.at.message(r.name))
+	return r.found && r.ends() > v.now && !v.mark.covers(r.name, r.modified) && !v.s.deleted.Has(v.at.message(r.name))
 }
 
 // holder is the claim that holds the message, as far as listings know.
@@ -92,12 +92,17 @@ func (v *view) show(r *record, body []byte) marconi.Message {
 // ageOf is whole seconds, and none for what was made by a clock that is ahead.
 func ageOf(since, now int64) marconi.Seconds { return marconi.Seconds(max(0, now-since) / 1000) }
 
-// bodies gets the bodies of messages, in parallel, and shows those that are there still.
+// bodies gets the bodies of messages, in parallel, and shows those that are there still. A marker will pass what is not shown, so that a
+// 404 is not believed at once: of what is listed the newest replica is asked for.
 func (v *view) bodies(ctx context.Context, records []record) ([]marconi.Message, error) {
 	all := make([]marconi.Message, len(records))
 	gone := make([]bool, len(records))
 	err := v.s.parallel(len(records), func(i int) error {
-		o, err := v.s.c.Get(ctx, v.at.message(records[i].name), false)
+		at := v.at.message(records[i].name)
+		o, err := v.s.c.Get(ctx, at, false)
+		if isMissing(err) {
+			o, err = v.s.c.Get(ctx, at, true)
+		}
 		if isMissing(err) {
 			gone[i] = true
 			return nil
@@ -122,18 +127,46 @@ func (v *view) bodies(ctx context.Context, records []record) ([]marconi.Message,
 
 // A mark says what of a queue's messages has gone at one stroke.
 type mark struct {
-	dropped string    // the queue was deleted: what this process posted up to here, and all that others did
-	node    string    // this process
-	purged  time.Time // the queue was purged: what Swift had stored by then, by its clock
+	dropped string // the queue was deleted: what this process posted up to here, and all that others did
+	node    string // this process
+	purge   purge  // the latest that is known
 }
 
+// A purge has taken what was there when it began.
+type purge struct {
+	purgeAttributes
+
+	stored time.Time // by Swift's clock; zero: there was none
+}
+
+const (
+	// proxySkew is how far the clocks of Swift's proxies may be apart: each stamps what goes through it.
+	proxySkew = 10 * time.Second
+	// longestPut is how long a message may be on its way, from its name to its stamp.
+	longestPut = time.Minute
+)
+
 // covers reports whether the message of that name, stored at that time, has gone.
-func (m mark) covers(name string, stored time.Time) bool {
-	return m.drops(name) || !m.purged.IsZero() && !stored.After(m.purged)
+func (m *mark) covers(name string, stored time.Time) bool {
+	return m.drops(name) || m.purge.covers(name, stored)
+}
+
+// covers reports whether the purge took the message: it was stored long enough before, or is of a name that was old then, since a claim
+// that puts its end off may have stored it anew, or the process that purged had posted it.
+func (p *purge) covers(name string, stored time.Time) bool {
+	return !p.stored.IsZero() && (stored.Before(p.stored.Add(-proxySkew)) || name <= p.before && !stored.After(p.stored) ||
+		name <= p.emptied && nodeOf(name) == p.node)
+}
+
+// note takes a purge for the latest, if it is.
+func (m *mark) note(p purge) {
+	if p.stored.After(m.purge.stored) {
+		m.purge = p
+	}
 }
 
 // drops reports whether the message of that name went with its queue.
-func (m mark) drops(name string) bool {
+func (m *mark) drops(name string) bool {
 	return m.dropped != "" && (name <= m.dropped || nodeOf(name) != m.node)
 }
 

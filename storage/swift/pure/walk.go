@@ -57,6 +57,7 @@ type walk struct {
 	s       *Store
 	reverse bool
 	end     string // name of the last message to be seen; "": all
+	needs   string // a container that has to be there; "": each may be missing
 	shards  []shardWalk
 }
 
@@ -124,9 +125,8 @@ func (w *walk) next(ctx context.Context, limit int) ([]record, error) {
 
 // read reads a page of each container that has more.
 func (w *walk) read(ctx context.Context, limit int) error {
-	full := w.s.pageSize(limit)
 	return w.s.parallel(len(w.shards), func(i int) error {
-		sh := &w.shards[i]
+		sh, full := &w.shards[i], w.s.pageSize(limit)
 		if sh.done {
 			return nil
 		}
@@ -135,7 +135,11 @@ func (w *walk) read(ctx context.Context, limit int) error {
 			l.End = messagePrefix + w.end + behind
 		}
 		page, err := w.s.c.List(ctx, sh.container, l)
-		if errors.Is(err, objects.ErrContainer) {
+		if w.reverse && len(page) > 1 && page[0].Name < page[1].Name {
+			page, err = w.s.reversed(ctx, sh.container) // this Swift knows no other order
+			full = len(page) + 1
+		}
+		if errors.Is(err, objects.ErrContainer) && sh.container != w.needs {
 			page, err = nil, nil
 		}
 		if err != nil {
@@ -147,6 +151,24 @@ func (w *walk) read(ctx context.Context, limit int) error {
 		sh.entries, sh.done = append(sh.entries, page...), len(page) < full
 		return nil
 	})
+}
+
+// reversed lists all of a container's messages and leases from the end to the start, of a Swift that lists from the start only.
+func (s *Store) reversed(ctx context.Context, container string) ([]objects.Entry, error) {
+	var all []objects.Entry
+	l := objects.Listing{Prefix: messagePrefix}
+	for {
+		page, err := s.c.List(ctx, container, l)
+		if err != nil {
+			return nil, err
+		}
+		if len(page) == 0 {
+			slices.Reverse(all)
+			return all, nil
+		}
+		all = append(all, page...)
+		l.Marker = page[len(page)-1].Name
+	}
 }
 
 // pageSize is how many names a page has that is not the last.

@@ -30,7 +30,11 @@ type Options struct {
 // stored is not stored; a listing may lag; a container is empty when its listing is.
 type Memory struct {
 	o Options
+	*state
+}
 
+// state is what is kept, whatever proxy it came through.
+type state struct {
 	mu         sync.Mutex // guards all below
 	containers map[string]*container
 	reading    time.Time // of the clock, at the last write
@@ -67,7 +71,14 @@ func NewMemory(o Options) *Memory {
 		o.Lag = func(objects.Path) time.Duration { return 0 }
 	}
 	o.Abilities = withDefaults(o.Abilities)
-	return &Memory{o: o, containers: make(map[string]*container)}
+	return &Memory{o, &state{containers: make(map[string]*container)}}
+}
+
+// Through is the same account, through a proxy whose clock goes wrong by d.
+func (m *Memory) Through(d time.Duration) *Memory {
+	o := m.o
+	o.Now = func() time.Time { return m.o.Now().Add(d) }
+	return &Memory{o, m.state}
 }
 
 func withDefaults(a objects.Abilities) objects.Abilities {
