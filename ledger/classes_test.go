@@ -307,6 +307,30 @@ func TestNotMissedBeforeItsAnswer(t *testing.T) {
 	wantFaults(t, d.l.Verdict(), faults{})
 }
 
+// Who is told that there is nothing more was not shown the last messages, if they were confirmed when he asked.
+func TestMissedAtTheEnd(t *testing.T) {
+	d := newDesk(ledger.Options{})
+	o := d.l.Observer(d.q, ledger.Observing{})
+	o.Page(at(2, 3), showAll(d.post(1, 0)))
+	d.post(2, 4)
+	late := d.sending(1, 9)
+	o.Done(at(8, 12))
+	late.Confirmed(ids(late), seconds(10))
+	wantFaults(t, d.l.Verdict(), faults{ledger.Missed: 2})
+
+	d = newDesk(ledger.Options{})
+	o = d.l.Observer(d.q, ledger.Observing{})
+	d.post(1, 0)
+	o.Done(at(2, 3)) // the first page had nothing
+	wantFaults(t, d.l.Verdict(), faults{ledger.Missed: 1})
+
+	d = newDesk(ledger.Options{})
+	o = d.l.Observer(d.q, ledger.Observing{})
+	o.Page(at(2, 3), showAll(d.post(2, 0)))
+	o.Done(at(4, 5))
+	wantFaults(t, d.l.Verdict(), faults{})
+}
+
 // A message whose post overlaps that of the next one shown may stand behind that, but not behind one that was sent later.
 func TestMissedBehindAnOverlappingPost(t *testing.T) {
 	for name, test := range map[string]struct {

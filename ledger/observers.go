@@ -175,6 +175,40 @@ func (o *Observer) passBy(s showing, v view, last uint32, found bool) {
 	})
 }
 
+// Done says that a page which was asked for behind all that was shown had nothing on it. What is left then and had to be shown, the last
+// messages of each producer, was kept from the observer.
+func (o *Observer) Done(call Call) {
+	if o.l.options.NotFIFO {
+		return // what is listed late may still come
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	s := showing{how: o.how, reader: o.options.Name, queue: o.queue, call: call}
+	o.closeBatch(s)
+	for _, p := range *o.l.producers.Load() {
+		last, found := o.last[p.index]
+		for n, more := p.lastOf(o.queue); more && !(found && n <= last); {
+			at := ref{p.index, n}
+			o.unshown(s, at)
+			r := o.l.peek(at)
+			n, more = n-r.previous, r.previous > 0
+		}
+		for _, n := range o.open[p.index] {
+			o.unshown(s, ref{p.index, n})
+		}
+	}
+}
+
+// unshown suspects a message that was not shown till the end, unless it is of a post of which a part was: that is suspected of worse.
+func (o *Observer) unshown(s showing, at ref) {
+	b := o.batch
+	torn := b.shown > 0 && b.first.producer == at.producer && at.number-b.first.number < uint32(b.size)
+	if !torn && !o.seen[at.producer].has(at.number) {
+		e := s.evidence("nothing more, and so it was kept from the observer")
+		o.l.suspect(at, suspicion{class: Missed, call: s.call, claimed: o.options.Claimed, evidence: []Evidence{e}})
+	}
+}
+
 func (o *Observer) missed(s showing, at ref) {
 	e := s.evidence("shown, and so passed by it")
 	o.l.suspect(at, suspicion{class: Missed, call: s.call, claimed: o.options.Claimed, evidence: []Evidence{e}})

@@ -45,6 +45,17 @@ func (p *Producer) find(number uint32) (*chunk, int) {
 	return nil, 0
 }
 
+// lastOf is the number of the producer's last message to the queue, if there is one.
+func (p *Producer) lastOf(q *Queue) (number uint32, is bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	way := p.lanes[q]
+	if way == nil || way.last == 0 {
+		return 0, false
+	}
+	return way.last - 1, true
+}
+
 // A Posting is a post that is about to be sent.
 type Posting struct {
 	Queue    *Queue

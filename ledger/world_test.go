@@ -101,6 +101,11 @@ func (w *world) run(t *rapid.T) ledger.Verdict {
 	for len(w.late) > 0 {
 		w.doLate()
 	}
+	for _, a := range w.actors {
+		if o, observing := a.(*observer); observing {
+			o.readOut()
+		}
+	}
 	w.drain()
 	return w.l.Verdict()
 }
@@ -285,6 +290,22 @@ func (o *observer) step() {
 			}
 		},
 	}.at(sent))
+}
+
+// readOut reads on until there is nothing more.
+func (o *observer) readOut() {
+	for {
+		sent := o.tick()
+		page, next := o.doList()
+		c := ledger.Call{Sent: sent, Answered: o.tick()}
+		o.book.Page(c, o.seen(page))
+		o.showed(sent, page)
+		if len(page) == 0 {
+			o.book.Done(c)
+			return
+		}
+		o.marker = next
+	}
 }
 
 type worker struct {

@@ -53,7 +53,7 @@ func TestEachLieIsFound(t *testing.T) {
 				s := lying.Start(t, d.Options())
 				run := play(t, s.URL, only(t, d.Plan(s.URL, api)), 1)
 				run.wantFound(t, s, d.Class)
-				if missed := run.Figures(run.verdict, nil)["missed_by_fault"].Value; d.Class == ledger.Missed && missed != float64(len(s.Told())) {
+				if missed := run.Figures(run.verdict, nil)["missed_by_fault"].Value; d.Lie == lying.SkipClaimed && missed != float64(len(s.Told())) {
 					t.Errorf("%v were missed by fault of %d that were skipped", missed, len(s.Told()))
 				}
 			})

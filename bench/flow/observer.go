@@ -61,11 +61,14 @@ func (r *reader) act(ctx context.Context) {
 	at := rhythm.wait(ctx)
 	for ctx.Err() == nil {
 		last := r.over()
-		found, e := r.page(ctx, at)
+		a := r.page(ctx, at)
 		switch {
-		case found == r.listing.Limit:
+		case a.messages == r.listing.Limit:
 			at = r.now()
-		case last && found == 0 && e == succeeded:
+		case last && a.messages == 0 && a.ending == succeeded:
+			if r.role == plan.Observers {
+				r.book.Done(a.Call)
+			}
 			return
 		default:
 			at = rhythm.wait(ctx)
@@ -81,7 +84,7 @@ func (r *reader) over() bool {
 }
 
 // page reads one page.
-func (r *reader) page(ctx context.Context, at moment) (found int, e ending) {
+func (r *reader) page(ctx context.Context, at moment) answer {
 	var page client.Page[client.Message]
 	a := r.call(ctx, "list", at, func(ctx context.Context, a *answer) (err error) {
 		page, err = r.handle.MessagePage(ctx, r.listing)
@@ -93,7 +96,7 @@ func (r *reader) page(ctx context.Context, at moment) (found int, e ending) {
 		r.listing.Marker = page.Marker
 		r.saw(ctx, page.Items, books, a.Answered)
 	}
-	return a.messages, a.ending
+	return a
 }
 
 // A fanout times each delivery to each observer, and how long it takes until the last of them has a message.

@@ -51,6 +51,7 @@ func Deceits() []Deceit {
 		{Lie: ShowTwice, Class: ledger.Duplicated, Every: 5, Workload: Events, Rate: 200, Length: time.Second},
 		{Lie: Tear, Class: ledger.Torn, Every: 5, Workload: Events, Rate: 200, Length: time.Second},
 		{Lie: ShowForeign, Class: ledger.Corrupt, Every: 5, Workload: Events, Rate: 200, Length: time.Second},
+		{Lie: Withhold, Class: ledger.Missed, Workload: Events, Rate: 40, Length: time.Second},
 		{Lie: ClaimTwice, Class: ledger.Overlapped, Every: 5, Most: 10, Workload: Work, Rate: 200, Length: time.Second},
 		{Lie: HandTwice, Class: ledger.Duplicated, Every: 20, Most: 10, Workload: Work, Rate: 200, Length: time.Second},
 		{Lie: Revive, Class: ledger.Resurrected, Every: 20, Workload: Work, Rate: 200, Length: time.Second},

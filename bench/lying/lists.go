@@ -19,6 +19,7 @@ type lister struct {
 	posts  map[marconi.MessageID][]marconi.MessageID // of a message: those of its post
 	recent map[marconi.Project]located               // what a project has posted last
 	about  map[marconi.MessageID]bool                // was lied about
+	deaf   *place                                    // who is told that there is nothing more; nil: nobody yet
 }
 
 // located is a message and where it is.
@@ -57,6 +58,10 @@ func (l *lister) List(ctx context.Context, q marconi.QueueRef, listing marconi.L
 	defer l.mu.Unlock()
 	honest := page.Items
 	switch {
+	case l.lie == Withhold:
+		if l.withholds(at) {
+			return marconi.Page[marconi.Message]{}, l.withhold(ctx, q, listing)
+		}
 	case l.lie == Tear:
 		page.Items = l.tear(page.Items)
 	case len(page.Items) == listing.Limit: // no room for more
@@ -67,6 +72,33 @@ func (l *lister) List(ctx context.Context, q marconi.QueueRef, listing marconi.L
 	}
 	l.shown[at] = append(l.shown[at], honest...)
 	return page, nil
+}
+
+// heard is how many messages an observer is shown before the rest is kept from it.
+const heard = 9
+
+// withholds reports whether the observer is the one that is told nothing more: the first that has seen some posts as a whole.
+func (l *lister) withholds(at place) bool {
+	if shown := l.shown[at]; l.deaf == nil && len(shown) >= heard {
+		last := shown[len(shown)-1].ID
+		if post := l.posts[last]; post[len(post)-1] == last {
+			l.deaf = &at
+		}
+	}
+	return l.deaf != nil && *l.deaf == at
+}
+
+// withhold notes what the observer would have been shown by now.
+func (l *lister) withhold(ctx context.Context, q marconi.QueueRef, listing marconi.Listing) error {
+	listing.Limit = 1 << 20
+	all, err := l.DataStore.List(ctx, q, listing)
+	for _, m := range all.Items {
+		if !l.about[m.ID] && l.due() {
+			l.about[m.ID] = true
+			l.lied(m.ID)
+		}
+	}
+	return err
 }
 
 // again adds a message that the observer was shown on an earlier page: it has had that page's answer before it asked anew.

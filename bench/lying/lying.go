@@ -44,6 +44,7 @@ const (
 	ShowTwice   Lie = "shows an observer again what it has shown it"
 	Tear        Lie = "leaves a message of a post out of a listing" // a batch of two or more
 	ShowForeign Lie = "shows another project's message"             // several tenants
+	Withhold    Lie = "tells an observer too early that there is nothing more"
 
 	// SkipClaimed is told to auditors: those who list with echo and claimed messages. A claim is answered when they have been
 	// lied to, so that they need not hurry.
@@ -108,7 +109,7 @@ func wrap(d marconi.DataStore, l Lie, t *teller) marconi.DataStore {
 	switch l {
 	case Drop, KeepRefused, Swap, Damage, Outlive, KeepLate, DropLate, KeepTwice:
 		return &poster{DataStore: d, teller: t, lie: l}
-	case ShowTwice, Tear, ShowForeign:
+	case ShowTwice, Tear, ShowForeign, Withhold:
 		return newLister(d, t, l)
 	case SkipClaimed:
 		return &skipper{DataStore: d, teller: t}
