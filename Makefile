@@ -37,8 +37,8 @@ depth: ## without the race detector, which hides costs and takes long: deep queu
 	$(GO) test -count=1 -timeout 8m -p 1 ./bench/report ./bench/experiment
 
 .PHONY: soak
-soak: ## the tests of faults and of Swift in full: kills, full disks, floods, depth, every index; on a machine that does nothing else
-	MARCONI_TEST_SOAK=1 $(GO) test -v -count=1 -timeout 2h -p 1 ./faults ./storage/swift/...
+soak: ## the long tests in full: kills, full disks, floods, depth, every index, speed, the load suite; on a machine that does nothing else
+	MARCONI_TEST_SOAK=1 $(GO) test -v -count=1 -timeout 2h -p 1 ./faults ./storage/redis ./storage/swift/... ./ledger/... ./bench/...
 
 .PHONY: bench
 bench: ## the benchmarks

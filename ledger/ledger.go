@@ -14,6 +14,7 @@ type Options struct {
 
 	NotFIFO      bool // the store keeps no order: reordered and missed are only counted
 	NotAllOrNone bool // the store may show a part of a post: torn is only counted
+	Forgets      bool // the store is killed, and may forget what it has confirmed: what follows from that is only counted
 
 	// Grain is the step of the store's clock: by so much sooner than its TTL a message or claim may end. 0: a millisecond.
 	Grain time.Duration
@@ -26,6 +27,8 @@ type Options struct {
 	SpillTo  string
 	// ForgetIDs saves the memory of the IDs, so that the verdict can't name that of a lost message.
 	ForgetIDs bool
+	// Redelivered is told, one at a time, of each message that is handed out anew, and how long after it was free again; nil: nobody is.
+	Redelivered func(delay time.Duration)
 	// History writes down each operation, for a check of single claims: see [Ledger.History]. For short runs.
 	History bool
 }
@@ -70,6 +73,7 @@ func New(o Options) *Ledger {
 		shelf:     newShelf(o),
 		byName:    map[queueName]*Queue{},
 	}
+	l.counts.tell = o.Redelivered
 	l.queues.Store(new([]*Queue))
 	l.producers.Store(new([]*Producer))
 	return l
@@ -83,6 +87,7 @@ type counts struct {
 
 	mu          sync.Mutex // guards what follows
 	redelivered Redelivery
+	tell        func(delay time.Duration)
 }
 
 // A Redelivery tells of messages that were handed out anew after a release, a drop or a claim's expiry, and how long after.
@@ -101,6 +106,9 @@ func (c *counts) redeliver(delay time.Duration) {
 	c.redelivered.Count++
 	c.redelivered.Total += max(delay, 0)
 	c.redelivered.Max = max(c.redelivered.Max, delay)
+	if c.tell != nil {
+		c.tell(max(delay, 0))
+	}
 }
 
 // reorder counts what a store without an order is free to do.

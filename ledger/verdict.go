@@ -87,6 +87,14 @@ func (v *Verdict) excuse(o Options, reordered int64) {
 		v.Excused[Torn] = n
 		delete(v.Faults, Torn)
 	}
+	if o.Forgets {
+		for _, class := range []Class{Lost, Duplicated, Overlapped, Missed, Resurrected} {
+			if n := v.Faults[class]; n > 0 {
+				v.Excused[class] = n
+				delete(v.Faults, class)
+			}
+		}
+	}
 	if reordered > 0 {
 		v.Excused[Reordered] = reordered
 	}

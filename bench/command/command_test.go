@@ -19,6 +19,7 @@ import (
 
 	"github.com/marconi-mq/marconi/bench/experiment"
 	"github.com/marconi-mq/marconi/bench/measure"
+	"github.com/marconi-mq/marconi/bench/lying"
 	"github.com/marconi-mq/marconi/bench/plan"
 	"github.com/marconi-mq/marconi/bench/result"
 	"github.com/marconi-mq/marconi/bench/target"
@@ -293,12 +294,9 @@ func TestATargetThatIsNotThere(t *testing.T) {
 func TestAViolatedLedger(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	status, out, said := bench(t, dir, "run", planFile(t, dir, `plan: amnesia
-targets: [{name: memory, start: {backend: memory}, api: [1.1]}]
-workloads: [{use: work-queue, producers: 2, workers: 1, consuming: {process: 100ms, limit: 1}, faults: [{at: 500ms, do: kill, to: server, for: 10ms}]}]
-load: {rates: [100], connections: 16, timeout: 2s}
-time: {warmup: 0s, duration: 1s, drain: 20s, cooldown: 0s, repeats: 1}
-`), "--out", "results")
+	d := lying.Deceits()[0]
+	liar := lying.Start(t, d.Options())
+	status, out, said := bench(t, dir, "run", planFile(t, dir, string(d.Plan(liar.URL, "1.1"))), "--out", "results")
 	if status != Violated || !strings.Contains(out, "lost") || strings.Contains(out, "every message accounted for") {
 		t.Errorf("exit status %d: %s%s", status, out, said)
 	}
@@ -402,6 +400,13 @@ func TestSamplesRun(t *testing.T) {
 				if !r.Ledger.Balanced || !r.Ledger.OK {
 					t.Errorf("%s run %d: %v, %v", r.Cell, r.Repeat, r.Ledger.Identity, r.Ledger.Classes)
 				}
+				if again := r.Ledger.Counts["redelivered"]; again > 0 && (r.Redelivery == nil || r.Redelivery.Count != again || r.Redelivery.Histogram == "") {
+					t.Errorf("%s run %d: of %d messages that were delivered again the delays are %+v", r.Cell, r.Repeat, r.Ledger.Counts["redelivered"], r.Redelivery)
+				}
+			}
+			page, err := os.ReadFile(filepath.Join(dir, "results", "report.html"))
+			if again := strings.Contains(string(page), "How long until a message is delivered again"); err != nil || name == "redelivery" && !again {
+				t.Errorf("the report has no delays of what was delivered again: %v", err)
 			}
 		})
 	}
@@ -527,5 +532,36 @@ func TestSmoke(t *testing.T) {
 	entries, err := os.ReadDir(dir)
 	if err != nil || len(entries) != 1 {
 		t.Errorf("it left %v beside its results, %v", entries, err)
+	}
+}
+
+// What was run is reported on, though the program was killed before it came to that.
+func TestAReportOfWhatWasKilled(t *testing.T) {
+	dir := t.TempDir()
+	p := launch(t, dir, "run", planFile(t, dir, strings.Replace(short, "repeats: 3", "repeats: 50", 1)), "--out", "results")
+	made := func() int {
+		return len(must(filepath.Glob(filepath.Join(dir, "results", "*", "*", "*", "*", "*", "run-*", "run.json")))) +
+			len(must(filepath.Glob(filepath.Join(dir, "results", "*", "*", "*", "*", "run-*", "run.json"))))
+	}
+	for end := time.Now().Add(30 * time.Second); made() < 2; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("there are no runs")
+		}
+	}
+	if err := p.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = p.cmd.Wait() // it says that it was killed
+	for end := time.Now().Add(5 * time.Second); len(p.processes(t)) > 0; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("its servers %v are left", p.processes(t))
+		}
+	}
+	if status, out, said := bench(t, dir, "report", "results"); status != Fine {
+		t.Fatalf("exit status %d: %s%s", status, out, said)
+	}
+	page, err := os.ReadFile(filepath.Join(dir, "results", "report.md"))
+	if err != nil || !strings.Contains(string(page), "cut short") {
+		t.Errorf("the report does not say that it was cut short: %v", err)
 	}
 }

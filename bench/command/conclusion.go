@@ -55,6 +55,8 @@ func saturation(s result.Sweep) string {
 		return "not even the lowest rate was carried"
 	case s.Open:
 		return fmt.Sprintf("above %.0f/s, the highest rate that was tried", s.Saturation.Value)
+	case s.Unfit:
+		return fmt.Sprintf("%.0f/s at least: above that the generator was not fit either", s.Saturation.Value)
 	}
 	return fmt.Sprintf("%.0f/s", s.Saturation.Value)
 }

@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -31,7 +32,10 @@ func reportCommand(p Process) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := f.Remake(); err != nil {
+			if err = f.Remake(); errors.Is(err, fs.ErrNotExist) {
+				err = experiment.Recover(f)
+			}
+			if err != nil {
 				return err
 			}
 			if err := report.Write(f.Dir); err != nil {

@@ -37,7 +37,10 @@ func (r *run) assess(sequence string, drained bool) (*result.Run, *result.Detail
 		got.Operations[k.String()] = operation(t)
 	}
 	r.latencies(got, details, totals, lives)
-	got.Redelivery = redeliveryOf(verdict.Redelivered)
+	if verdict.Redelivered.Count > 0 {
+		l := result.LatencyOf(r.redelivery)
+		got.Redelivery, details.Extra["redelivery_delay"] = &l, r.redelivery
+	}
 	r.resources(got, details, from, to)
 	got.Generator = r.generator(got, totals, from, to)
 	got.Faults = r.recovered(from, to)
@@ -112,13 +115,6 @@ func ledgerOf(v ledger.Verdict) result.Ledger {
 	return l
 }
 
-func redeliveryOf(r ledger.Redelivery) *result.Latency {
-	if r.Count == 0 {
-		return nil
-	}
-	return &result.Latency{Count: r.Count, MeanNS: int64(r.Mean()), MaxNS: int64(r.Max)}
-}
-
 // lives time what the ledger knows of messages that were intended in the measured time.
 type lives struct {
 	from, to       time.Duration
@@ -184,10 +180,7 @@ func (r *run) generator(got *result.Run, totals map[measure.Key]*measure.Totals,
 	}
 	h := measure.Health{
 		PacerLag: driving.PacerLag, Response: driving.Response, Measured: to - from,
-		Offered: driving.Offered, Sent: driving.Sent, FreeConnections: driving.Cut.Count() == 0 && r.free(driving),
-	}
-	if !got.Isolation.Shared {
-		h.Cores = float64(r.ownCores())
+		Offered: driving.Offered, Sent: driving.Sent, FreeConnections: !r.traffic.Crowded(), Cores: float64(r.ownCores()),
 	}
 	for _, resource := range got.Resources {
 		if resource.Name == generator {
@@ -201,12 +194,6 @@ func (r *run) generator(got *result.Run, totals map[measure.Key]*measure.Totals,
 		CPUSeconds: h.CPU, Cores: r.ownCores(), GCPauseMaxNS: longestPause(&memory, r.began), PacerLag: result.LatencyOf(driving.PacerLag),
 		Healthy: fit, Why: why,
 	}
-}
-
-// free reports whether operations found a connection at once: if they had to wait for one, the server is to blame.
-func (r *run) free(driving *measure.Totals) bool {
-	lag, _ := driving.QueueLag.Quantile(0.99)
-	return lag < time.Millisecond
 }
 
 // longestPause is that of the garbage collections since a time.

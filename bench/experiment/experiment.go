@@ -79,7 +79,10 @@ func Run(ctx context.Context, p *plan.Plan, o Options) (*result.Experiment, []*r
 	x.report.Cells = summarize(x.runs)
 	x.report.Blocks = x.blocks
 	if fatal(err) {
-		return x.report, x.runs, err
+		if len(x.runs) == 0 {
+			return x.report, x.runs, err
+		}
+		x.report.Partial = true
 	}
 	x.tell(Event{Kind: Reporting})
 	if written := o.Folder.WriteExperiment(x.report, x.runs); written != nil {

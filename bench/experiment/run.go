@@ -38,6 +38,7 @@ type run struct {
 	watch       *measure.Watch
 	connections *target.Connections
 	traffic     *flow.Traffic
+	redelivery  *measure.Histogram // from when a message was free again to its next delivery
 
 	mu     sync.Mutex // guards what follows
 	faults []result.Fault
@@ -86,7 +87,11 @@ func (r *run) setUp() (err error) {
 	real := schedule.NewReal()
 	traits := r.instance.Traits
 	r.clock, r.recorder = real, measure.NewRecorder()
-	r.book = ledger.New(ledger.Options{Run: r.name(), NotFIFO: !traits.FIFO, NotAllOrNone: !traits.AllOrNone})
+	r.redelivery = measure.NewHistogram()
+	r.book = ledger.New(ledger.Options{
+		Run: r.name(), NotFIFO: !traits.FIFO, NotAllOrNone: !traits.AllOrNone, Forgets: r.instance.Forgets(r.cell.Faults),
+		Redelivered: r.redelivery.Record,
+	})
 	processes := append(r.instance.Processes(), measure.Process{Name: generator, PID: os.Getpid()})
 	r.watch = measure.NewWatch(real.Now, processes...)
 	if r.connections, err = r.instance.Connect(r.cell.API, r.cell.Load.Connections); err != nil {
@@ -190,6 +195,8 @@ func (r *run) now() *Tick {
 	}
 	lag, _ := r.recorder.PacerLag(k).Quantile(0.99)
 	t.Lag = int64(lag)
+	late, _ := r.recorder.Response(k).Quantile(0.999)
+	t.P999 = int64(late)
 	if n := len(t.Rates); n > 20 {
 		t.Rates = t.Rates[n-20:]
 	}

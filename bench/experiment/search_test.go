@@ -148,6 +148,27 @@ func TestSaturationHasAnInterval(t *testing.T) {
 	}
 }
 
+// Where the generator was not fit at the level that was not carried, the server may carry more.
+func TestASweepThatEndsWithTheGenerator(t *testing.T) {
+	late := func(n int) (runs []*result.Run) {
+		for range n {
+			runs = append(runs, &result.Run{Status: result.InvalidGenerator, Reasons: []string{"The generator was not fit.", "The backlog grows."}})
+		}
+		return runs
+	}
+	for _, c := range []struct {
+		runs []*result.Run
+		want bool
+	}{{late(3), true}, {append(late(2), carriedRuns(0, 1)...), true}, {append(late(1), carriedRuns(0, 2)...), false}, {carriedRuns(0, 3), false}} {
+		s := sweeping{runs: map[float64][]*result.Run{100: carriedRuns(3, 3), 200: c.runs}}
+		s.Levels = []result.SweepLevel{level(100, time.Second), level(200, time.Second)}
+		s.Levels[1].Carried, s.Levels[1].Runs, s.Levels[1].Unfit = false, len(c.runs), unfit(c.runs)
+		if got := s.finish(1); got.Unfit != c.want || got.AtLeast() != c.want || got.Saturation.Value != 100 {
+			t.Errorf("%d of %d runs were unfit: %+v", s.Levels[1].Unfit, len(c.runs), got)
+		}
+	}
+}
+
 // A generator that was late, and a server that kept up all the same.
 func TestALateGeneratorIsNotTheServersFault(t *testing.T) {
 	late := &result.Run{Status: result.InvalidGenerator, Reasons: []string{"The generator was not fit."}}

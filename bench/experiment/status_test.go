@@ -338,7 +338,7 @@ func TestTheExpectedEndIsRight(t *testing.T) {
 		for range rapid.IntRange(4, 30).Draw(t, "cells") {
 			c := plan.Cell{}
 			c.Time.Repeats = rapid.IntRange(1, 3).Draw(t, "repeats")
-			c.Time.Duration = plan.Duration(rapid.IntRange(300, 3000).Draw(t, "length")) * plan.Duration(time.Millisecond)
+			c.Time.Duration = plan.Duration(rapid.IntRange(500, 3000).Draw(t, "length")) * plan.Duration(time.Millisecond)
 			cells = append(cells, c)
 		}
 		onTop := time.Duration(rapid.IntRange(-100, 2000).Draw(t, "on top")) * time.Millisecond // less, if drains end at once

@@ -111,23 +111,28 @@ func metrics(s *result.Summary, runs []*result.Run) {
 		return float64(r.Messages.Delivered) / time.Duration(r.MeasuredNS).Seconds(), r.MeasuredNS > 0
 	})
 	for name, of := range map[string]func(*result.Run) *int64{
-		"response_p50_ns":   func(r *result.Run) *int64 { return driven(r).Response.P50NS },
-		"response_p99_ns":   func(r *result.Run) *int64 { return driven(r).Response.P99NS },
-		"response_p99_9_ns": func(r *result.Run) *int64 { return driven(r).Response.P999NS },
-		"service_p99_ns":    func(r *result.Run) *int64 { return driven(r).Service.P99NS },
-		"end_to_end_p50_ns": func(r *result.Run) *int64 { return r.EndToEnd.P50NS },
-		"end_to_end_p99_ns": func(r *result.Run) *int64 { return r.EndToEnd.P99NS },
-		"sojourn_p50_ns":    func(r *result.Run) *int64 { return r.Sojourn.P50NS },
-		"sojourn_p99_ns":    func(r *result.Run) *int64 { return r.Sojourn.P99NS },
-		"round_trip_p50_ns": func(r *result.Run) *int64 { return of(r.RoundTrip).P50NS },
-		"round_trip_p99_ns": func(r *result.Run) *int64 { return of(r.RoundTrip).P99NS },
-		"last_seen_p99_ns":  func(r *result.Run) *int64 { return of(r.LastSeen).P99NS },
-		"to_auditor_p99_ns": func(r *result.Run) *int64 { return of(r.ToAuditor).P99NS },
-		"claim_p50_ns":      func(r *result.Run) *int64 { return r.Operations["worker/claim"].Response.P50NS },
-		"claim_p99_ns":      func(r *result.Run) *int64 { return r.Operations["worker/claim"].Response.P99NS },
+		"response_p50_ns":         func(r *result.Run) *int64 { return driven(r).Response.P50NS },
+		"response_p99_ns":         func(r *result.Run) *int64 { return driven(r).Response.P99NS },
+		"response_p99_9_ns":       func(r *result.Run) *int64 { return driven(r).Response.P999NS },
+		"service_p99_ns":          func(r *result.Run) *int64 { return driven(r).Service.P99NS },
+		"end_to_end_p50_ns":       func(r *result.Run) *int64 { return r.EndToEnd.P50NS },
+		"end_to_end_p99_ns":       func(r *result.Run) *int64 { return r.EndToEnd.P99NS },
+		"sojourn_p50_ns":          func(r *result.Run) *int64 { return r.Sojourn.P50NS },
+		"sojourn_p99_ns":          func(r *result.Run) *int64 { return r.Sojourn.P99NS },
+		"round_trip_p50_ns":       func(r *result.Run) *int64 { return of(r.RoundTrip).P50NS },
+		"round_trip_p99_ns":       func(r *result.Run) *int64 { return of(r.RoundTrip).P99NS },
+		"last_seen_p99_ns":        func(r *result.Run) *int64 { return of(r.LastSeen).P99NS },
+		"to_auditor_p99_ns":       func(r *result.Run) *int64 { return of(r.ToAuditor).P99NS },
+		"redelivery_delay_p50_ns": func(r *result.Run) *int64 { return of(r.Redelivery).P50NS },
+		"redelivery_delay_p99_ns": func(r *result.Run) *int64 { return of(r.Redelivery).P99NS },
+		"claim_p50_ns":            func(r *result.Run) *int64 { return r.Operations["worker/claim"].Response.P50NS },
+		"claim_p99_ns":            func(r *result.Run) *int64 { return r.Operations["worker/claim"].Response.P99NS },
 	} {
 		put(name, "ns", says(name), quantile(of))
 	}
+	put("redelivery_delay_mean_ns", "ns", "The mean of the "+strings.TrimPrefix(says("redelivery_delay_p50_ns"), "The p50 of the "), func(r *result.Run) (float64, bool) {
+		return float64(of(r.Redelivery).MeanNS), r.Redelivery != nil
+	})
 	names := map[string]result.Figure{}
 	for _, r := range runs {
 		for name, f := range r.Workload {
@@ -159,7 +164,8 @@ func says(metric string) string {
 		"response": "response times of the driving operation", "service": "service times of the driving operation", "claim": "response times of claims",
 		"end_to_end": "times from a message's intended post to its delivery", "sojourn": "times from a message's intended post to its delete",
 		"round_trip": "times from an intended call to its answer", "last_seen": "times from a message's intended post until the last observer had it",
-		"to_auditor": "times from a message's intended post until an auditor had it",
+		"redelivery_delay": "times from a message's release, or its claim's end, to its next delivery",
+		"to_auditor":       "times from a message's intended post until an auditor had it",
 	}
 	return fmt.Sprintf("The p%s of the %s.", strings.ReplaceAll(rank, "_", "."), times[what])
 }

@@ -149,7 +149,7 @@ func (x *experimenter) level(ctx context.Context, c plan.Cell) (runs []*result.R
 
 // judge sums up the runs of a level: it is carried if the median run carried it.
 func judge(runs []*result.Run, rate float64) result.SweepLevel {
-	l := result.SweepLevel{Rate: rate, Cell: runs[0].Cell, Runs: len(runs), Carried: carriedBy(runs)}
+	l := result.SweepLevel{Rate: rate, Cell: runs[0].Cell, Runs: len(runs), Carried: carriedBy(runs), Unfit: unfit(runs)}
 	if !l.Carried {
 		for _, r := range runs {
 			l.Why = append(l.Why, r.Reasons...)
@@ -190,6 +190,16 @@ func judge(runs []*result.Run, rate float64) result.SweepLevel {
 	return l
 }
 
+// unfit is in how many runs the generator was not fit.
+func unfit(runs []*result.Run) (n int) {
+	for _, r := range runs {
+		if r.Status == result.InvalidGenerator {
+			n++
+		}
+	}
+	return n
+}
+
 // driven is what became of the operation that the rate drives.
 func driven(r *result.Run) result.Operation { return r.Operations[result.Driving(r.Config).String()] }
 
@@ -200,8 +210,8 @@ func carriedBy(runs []*result.Run) bool {
 		case result.Valid, result.Drifting, result.Suspicious:
 			n++
 		case result.InvalidGenerator:
-			// Its times say nothing about the server. But one that kept up with bursts of a late generator carries the rate,
-			// too: that is so if the generator is all there is to complain of.
+			// Its times say nothing about the server, and the level says so. But one that kept up with bursts of a late generator
+			// carries the rate, too: that is so if the generator is all there is to complain of.
 			if len(r.Reasons) == 1 {
 				n++
 			}
@@ -234,10 +244,15 @@ func (s *sweeping) add(l result.SweepLevel, runs []*result.Run) {
 func (s *sweeping) finish(seed uint64) result.Sweep {
 	slices.SortFunc(s.Levels, func(a, b result.SweepLevel) int { return cmp.Compare(a.Rate, b.Rate) })
 	highest := saturation(s.runs, func(runs []*result.Run) []*result.Run { return runs })
-	s.Open = !slices.ContainsFunc(s.Levels, func(l result.SweepLevel) bool { return !l.Carried })
+	stopped := slices.IndexFunc(s.Levels, func(l result.SweepLevel) bool { return !l.Carried })
+	s.Open = stopped < 0
+	s.Unfit = stopped >= 0 && 2*s.Levels[stopped].Unfit > s.Levels[stopped].Runs
 	s.Saturation = result.Figure{Value: highest, Unit: "1/s", Says: "The highest rate that was carried."}
 	if s.Open {
 		s.Saturation.Says = "The highest rate that was tried, and it was carried: saturation lies above it."
+	}
+	if s.Unfit {
+		s.Saturation.Says = "The highest rate that was carried. Above it the generator was not fit: the server may carry more."
 	}
 	if low, high, sure := s.interval(seed); sure {
 		s.Saturation.Low, s.Saturation.High = &low, &high

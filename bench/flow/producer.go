@@ -210,13 +210,30 @@ func (t *Traffic) drive(ctx context.Context, start, length time.Duration, o oper
 					o.giveUp(connection, d, now)
 					continue
 				}
+				t.crowd.enter()
 				o.do(ctx, connection, d)
+				t.crowd.leave()
 			}
 		})
 	}
 	running.Wait()
 	return ctx.Err()
 }
+
+// A crowd counts the operations of the driving flow that are under way.
+type crowd struct{ now, most atomic.Int64 }
+
+func (c *crowd) enter() {
+	n := c.now.Add(1)
+	for most := c.most.Load(); n > most && !c.most.CompareAndSwap(most, n); most = c.most.Load() {
+	}
+}
+
+func (c *crowd) leave() { c.now.Add(-1) }
+
+// Crowded reports whether there was a moment at which every connection of the driving flow was taken: then what was not sent may be the
+// server's fault, which has not answered. If there was none, it is the generator's.
+func (t *Traffic) Crowded() bool { return t.crowd.most.Load() >= int64(t.connections()) }
 
 // grace is how long what was intended in time may still be sent when the time is over.
 const grace = 100 * time.Millisecond
@@ -332,7 +349,9 @@ func (t *Traffic) prefill(ctx context.Context, q *queue, c *client.Queue) error 
 			Queue: q.book, Messages: len(o.sizes), TTL: time.Duration(t.workload.Messages.TTL), Intended: t.Clock.Now(),
 		})
 		messages, _ := (&producers{Traffic: t}).messages(o, new([]byte))
-		ids, err := c.Post(ctx, messages...)
+		call, done := context.WithTimeout(ctx, time.Duration(t.Cell.Load.Timeout))
+		ids, err := c.Post(call, messages...)
+		done()
 		e, _ := t.ending(ctx, err)
 		o.enter(ids, e, t.Clock.Now())
 		if err != nil {

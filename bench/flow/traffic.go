@@ -62,6 +62,7 @@ type Traffic struct {
 	fanout   *fanout // nil: nobody observes
 	audits   *audits // nil: nobody audits
 	callers  []*caller
+	crowd    crowd
 
 	patience patience
 	stop     context.CancelFunc // ends the actors
@@ -173,7 +174,10 @@ func (t *Traffic) handles(role plan.Role, n int) ([]*client.Queue, error) {
 // Prepare creates the queues and fills them as far as the plan asks for.
 func (t *Traffic) Prepare(ctx context.Context) error {
 	return t.each(ctx, func(ctx context.Context, q *queue, c *client.Queue) error {
-		if _, err := c.Create(ctx, nil); err != nil {
+		call, done := context.WithTimeout(ctx, time.Duration(t.Cell.Load.Timeout))
+		_, err := c.Create(call, nil)
+		done()
+		if err != nil {
 			return fmt.Errorf("create queue %s: %w", q.name, err)
 		}
 		return t.prefill(ctx, q, c)

@@ -19,7 +19,7 @@ type Health struct {
 	PacerLag *Histogram
 	Response *Histogram    // of the driving operation
 	CPU      float64       // seconds in the measured time
-	Cores    float64       // that it may use alone; 0: shared with the server, so that its CPU tells nothing
+	Cores    float64       // that it may use; 0: not known
 	Measured time.Duration // how long that was
 
 	Offered, Sent   int64

@@ -238,6 +238,16 @@ func (m *Meter) times(of func(phase int) bool) *Totals {
 
 // PacerLag is how late the pacer was for a key so far, in all phases.
 func (r *Recorder) PacerLag(k Key) *Histogram {
+	return r.sum(k, func(t *Totals) *Histogram { return t.PacerLag })
+}
+
+// Response are the response times of a key so far, in all phases.
+func (r *Recorder) Response(k Key) *Histogram {
+	return r.sum(k, func(t *Totals) *Histogram { return t.Response })
+}
+
+// sum merges a histogram of all phases.
+func (r *Recorder) sum(k Key, of func(*Totals) *Histogram) *Histogram {
 	r.mu.Lock()
 	m := r.meters[k]
 	r.mu.Unlock()
@@ -249,7 +259,7 @@ func (r *Recorder) PacerLag(k Key) *Histogram {
 		sh := &m.shards[i]
 		sh.mu.Lock()
 		for _, t := range sh.tallies {
-			sum.Merge(t.PacerLag)
+			sum.Merge(of(t))
 		}
 		sh.mu.Unlock()
 	}

@@ -93,3 +93,23 @@ func longest(l result.Latency) field {
 	}
 	return span(l.MaxNS)
 }
+
+// redeliveries are the delays of what was delivered again.
+func (s *study) redeliveries() table {
+	t := table{head: []string{"target", "level", "mean", "p50", "p99"}}
+	for _, c := range s.cells {
+		mean, some := c.Metrics["redelivery_delay_mean_ns"]
+		if !some {
+			continue
+		}
+		quantile := func(name string) field {
+			if f, some := c.Metrics[name]; some {
+				return span(int64(f.Value))
+			}
+			return num(none, "")
+		}
+		t.add(word(who(c.Config)), word(level(c.Config.Level)), span(int64(mean.Value)),
+			quantile("redelivery_delay_p50_ns"), quantile("redelivery_delay_p99_ns"))
+	}
+	return t
+}

@@ -40,7 +40,7 @@ func (s *study) saturations() []figure {
 			title: "Highest rate that was carried", columns: 1, height: vg.Length(rowsHeight(len(rows), 1)),
 			panels: []panel{{x: x, y: named(rows), draws: []plot.Plotter{grid{x: true}, b}}},
 		},
-		caption: "A level is carried if in the median run at least 99 % of it was achieved, at most 0.1 % failed, the backlog did not grow, the p99 kept its bound and the ledger was clean. Whiskers are 95 % intervals, by bootstrap over repeats; there are none with fewer than three. ≥: the highest level tried was carried, too.",
+		caption: "A level is carried if in the median run at least 99 % of it was achieved, at most 0.1 % failed, the backlog did not grow, the p99 kept its bound and the ledger was clean. Whiskers are 95 % intervals, by bootstrap over repeats; there are none with fewer than three. ≥: the highest level tried was carried, too, or this machine could make no more.",
 		says:    fmt.Sprintf("Bar chart of the saturation point of %d sweeps. The table below has all values.", len(rows)),
 	}}
 }
@@ -50,7 +50,7 @@ func (s *sweep) says() string {
 	switch {
 	case s.Saturation.Value == 0:
 		return "none carried"
-	case s.Open:
+	case s.AtLeast():
 		return "≥" + blank + perSecond(s.Saturation.Value)
 	}
 	return perSecond(s.Saturation.Value)

@@ -79,6 +79,9 @@ func (s *study) distributionSection(figures []figure) section {
 
 func (s *study) messageSection() section {
 	sec := drawnOr("messages", "End to end: what a message goes through", "End to end", s.lives(), "No message was delivered in a run that counts.")
+	if t := s.redeliveries(); len(t.rows) > 0 {
+		sec.view.Tables = append(sec.view.Tables, t.titled("How long until a message is delivered again", "From when it was free again, by a release or its claim's end; medians of runs."))
+	}
 	for _, w := range s.workloads {
 		if t, some := s.own(w); some {
 			sec.view.Tables = append(sec.view.Tables, t.folded("What "+w+" counts besides", "Medians of runs; in brackets 95 % intervals, where there are enough runs."))

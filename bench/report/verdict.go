@@ -77,7 +77,7 @@ func (s *study) headline() sentence {
 		return say("Every message is accounted for.")
 	}
 	h := say("%s carries ", best.Target)
-	if best.Open {
+	if best.AtLeast() {
 		h = h.and("at least ")
 	}
 	h = h.figure(perSecond(best.Saturation.Value), best.Saturation.Value, "/sweeps/%d/saturation/value", best.index)
@@ -149,9 +149,27 @@ func (s *study) aboutSaturation() (all []sentence) {
 		if one.Knee != nil {
 			words = words.and("; its p99 leaves twice its floor at ").figure(perSecond(one.Knee.Value), one.Knee.Value, "/sweeps/%d/knee/value", one.index)
 		}
-		all = append(all, words.and("."))
+		all = append(all, words.and(".").and("%s", one.aboutGenerator()))
 	}
 	return all
+}
+
+// aboutGenerator says what a sweep owes to this machine rather than to the server.
+func (s *sweep) aboutGenerator() string {
+	late := 0
+	for _, l := range s.Levels {
+		if l.Carried && 2*l.Unfit > l.Runs {
+			late++
+		}
+	}
+	words := ""
+	if s.Unfit {
+		words = " Above that this machine could not make the load as it was meant either, so the server may carry more."
+	}
+	if late > 0 {
+		words += fmt.Sprintf(" At %d of the levels that were carried the generator was late: the rate counts, the times there are not the server's.", late)
+	}
+	return words
 }
 
 // aboutLatency names the fastest and the slowest of each workload at the highest level that some carried.

@@ -62,7 +62,13 @@ type Sweep struct {
 	Saturation Figure       `json:"saturation"`     // the highest rate carried, 1/s; 0: none was
 	Knee       *Figure      `json:"knee,omitempty"` // where the p99 leaves twice its floor, 1/s
 	Open       bool         `json:"open,omitempty"` // the highest level was carried, too: saturation lies above
+	// Unfit: where the rate was not carried any more the generator was not fit either, so that the server may carry more. On cores that both
+	// share that is the rule.
+	Unfit bool `json:"generator_unfit,omitempty"`
 }
+
+// AtLeast reports whether the server may carry more than was found.
+func (s *Sweep) AtLeast() bool { return s.Open || s.Unfit }
 
 // A SweepLevel is one rate of a sweep.
 type SweepLevel struct {
@@ -70,8 +76,9 @@ type SweepLevel struct {
 	Cell     string   `json:"cell"` // where its runs are
 	Runs     int      `json:"runs"`
 	Carried  bool     `json:"carried"`
-	Why      []string `json:"why,omitempty"`  // it was not
-	Achieved float64  `json:"achieved_per_s"` // medians over its runs, as the rest
+	Unfit    int      `json:"generator_unfit,omitempty"` // runs in which the generator was not fit, so that times are not the server's
+	Why      []string `json:"why,omitempty"`             // it was not
+	Achieved float64  `json:"achieved_per_s"`            // medians over its runs, as the rest
 	P50NS    *int64   `json:"response_p50_ns"`
 	P99NS    *int64   `json:"response_p99_ns"`
 	P999NS   *int64   `json:"response_p99_9_ns"`

@@ -24,7 +24,7 @@ func events() []experiment.Event {
 		Operations: map[string]result.Operation{"producer/post": {Achieved: 1000, Response: result.Latency{P50NS: &p50, P99NS: &p99}}},
 	}
 	tick := &experiment.Tick{
-		Phase: "measure", Offered: 1000, Sent: 1000, Achieved: 998, P50: p50, P99: p99, Max: 44_000_000, Posted: 41_213, Delivered: 41_190, Deleted: 41_102,
+		Phase: "measure", Offered: 1000, Sent: 1000, Achieved: 998, P50: p50, P99: p99, P999: 21_000_000, Max: 44_000_000, Posted: 41_213, Delivered: 41_190, Deleted: 41_102,
 		Rates: []float64{1, 2, 8}, Usage: map[string]experiment.Usage{"server": {CPU: 0.61, RSS: 84 << 20}},
 	}
 	progress := experiment.Progress{Runs: 1, Total: 3, Share: 0.41, Left: 372 * time.Second}
@@ -111,7 +111,7 @@ func TestTheBlockOfATerminal(t *testing.T) {
 	lines := block(events()[4].Tick, false)
 	for i, want := range []string{
 		"offered 1 000   sent 1 000   done 998 /s    posted 41 213  delivered 41 190  deleted 41 102  backlog 111",
-		"response  p50 1.20 ms  p99 6.80 ms  max 44 ms   ▂▃█   errors 0",
+		"response  p50 1.20 ms  p99 6.80 ms  p99.9 21 ms  max 44 ms   ▂▃█   errors 0",
 		"ledger clean so far   server 61 % 88.1 MB",
 	} {
 		if !strings.Contains(lines[i], want) {

@@ -156,6 +156,9 @@ func (i *Instance) start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if n := i.Target.Start.Pools; n > 1 {
+		return fmt.Errorf("%w: this server can't spread queues over %d pools", ErrAbsent, n)
+	}
 	i.spec, i.Backend, i.Traits = spec, spec.name, spec.traits(i.Target.Start.Backed)
 	if i.data, err = os.MkdirTemp(i.options.Dir, spec.name+"-"); err != nil {
 		return fmt.Errorf("start %s: %w", spec.name, err)
@@ -190,8 +193,9 @@ func (i *Instance) startServer(ctx context.Context) (err error) {
 	if i.URL != "" {
 		listen = strings.TrimPrefix(i.URL, "http://")
 	}
-	line := append(slices.Clone(i.options.Server), "--store", i.store.uri, "--listen", listen, "--ops-listen", "127.0.0.1:0")
-	if i.server, err = i.launch("server", line, i.environ()...); err != nil {
+	line := append(slices.Clone(i.options.Server), "--listen", listen, "--ops-listen", "127.0.0.1:0")
+	// Not on the command line, which everybody on the machine can read: there may be a key in it.
+	if i.server, err = i.launch("server", line, append(i.environ(), "MARCONI_MARCONI__STORE="+i.store.uri)...); err != nil {
 		return err
 	}
 	err = i.server.until(ctx, func(context.Context) error {
@@ -329,6 +333,13 @@ func (i *Instance) Processes() (all []measure.Process) {
 		all = append(all, measure.Process{Name: "store", Collect: i.store.collect})
 	}
 	return all
+}
+
+// Forgets reports whether one of the faults kills the process that holds the messages, of a backend that does not keep them safe from that.
+func (i *Instance) Forgets(faults []plan.Fault) bool {
+	return i.Target.Start != nil && !i.Traits.Durable && slices.ContainsFunc(faults, func(f plan.Fault) bool {
+		return f.Do != "pause" && (f.To == "backend" || i.backend == nil)
+	})
 }
 
 // Reset gives the target an empty store, if it was started by us: its processes end, and others begin.

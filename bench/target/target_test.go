@@ -22,6 +22,14 @@ import (
 	"github.com/marconi-mq/marconi/internal/testservices"
 )
 
+// This server has no pools: a plan that wants some is not measured as if it had.
+func TestPoolsAreAbsent(t *testing.T) {
+	_, err := Start(t.Context(), plan.Target{Start: &plan.Start{Backend: "memory", Pools: 2}}, Options{Dir: t.TempDir()})
+	if !errors.Is(err, ErrAbsent) || !strings.Contains(err.Error(), "2 pools") {
+		t.Errorf("Start = %v, want that there are no pools", err)
+	}
+}
+
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("MARCONI_TEST_ORPHAN"); dir != "" && len(os.Args) == 1 {
 		orphan(dir)
