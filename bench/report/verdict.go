@@ -138,8 +138,11 @@ func (s *study) aboutSaturation() (all []sentence) {
 			continue
 		}
 		words := say("%s saturates at ", name)
-		if one.Open {
+		switch {
+		case one.Open:
 			words = say("%s carried every level of its sweep, the highest of ", name)
+		case one.Unfit:
+			words = say("%s carried up to ", name)
 		}
 		words = words.figure(perSecond(f.Value), f.Value, "/sweeps/%d/saturation/value", one.index)
 		if f.Low != nil && f.High != nil {

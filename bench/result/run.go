@@ -61,7 +61,7 @@ type Run struct {
 // Status is whether the figures of a run count.
 type Status string
 
-// The states. Figures of all but valid ones stand in no comparison.
+// The states. A cell is told by its valid runs; if there are none by all, unless they are invalid or saturated: those are compared with nothing.
 const (
 	Valid            Status = "valid"
 	Invalid          Status = "invalid"            // the ledger was violated
