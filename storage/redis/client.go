@@ -201,7 +201,9 @@ var errClosed = errors.New("the store is closed")
 func (c *client) once(ctx context.Context, s *script, keys, args []string) rueidis.RedisResult {
 	send := sender(c.send)
 	if c.durable != nil && !s.readOnly && !s.looks {
-		send = func(ctx context.Context, command rueidis.Completed) rueidis.RedisResult { return c.durable.send(ctx, command, keys[0]) }
+		send = func(ctx context.Context, command rueidis.Completed) rueidis.RedisResult {
+			return c.durable.send(ctx, command, keys[0])
+		}
 	}
 	if c.inTrouble() {
 		send = c.abandoning(send)

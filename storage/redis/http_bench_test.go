@@ -50,7 +50,7 @@ type httpOperation struct {
 	requests int // in a turn, of each do
 	filled   int // messages for a turn
 	each     int // messages that one do moves
-	goal     int // of them a second, that others reach
+	goal     int // of them a second: what OpenStack's server did; beanstalkd is measured on the same machine (BenchmarkBesideBeanstalkd)
 	do       func(c *httpConn, queue string) error
 	ceiling  func(c *ceiling, r *http.Request, text []byte) (answer []byte, err error) // nil: it is not compared
 }
@@ -63,7 +63,7 @@ func httpOperations(turn int) []httpOperation {
 		{"list10", turn, 1000, 10, 8_000, func(c *httpConn, q string) error { return c.want(200, "GET", q+"/messages?echo=true&limit=10", "") }, (*ceiling).list},
 		{"claim10", turn, 10 * turn, 10, 6_000, (*httpConn).claim, (*ceiling).claim},
 		{"pop10", turn, 10 * turn, 10, 4_700, func(c *httpConn, q string) error { return c.want(200, "DELETE", q+"/messages?pop=10", "") }, (*ceiling).pop},
-		{"claim10+delete10", turn, 10 * turn, 10, 33_900, (*httpConn).claimAndDelete, nil},
+		{"claim10+delete10", turn, 10 * turn, 10, 2_150, (*httpConn).claimAndDelete, nil},
 	}
 }
 
