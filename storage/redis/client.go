@@ -174,7 +174,7 @@ func loadAt(ctx context.Context, node rueidis.Client, scripts []*script) error {
 func (c *client) run(ctx context.Context, s *script, keys, args []string) (rueidis.RedisMessage, error) {
 	pause := pauses{started: time.Now(), settings: &c.settings}
 	for {
-		r := c.once(ctx, s, keys, args)
+		r := c.once(ctx, s, keys, args, pause.tries > 0)
 		o := judge(ctx, r)
 		if o == answered {
 			m, err := r.ToMessage()
@@ -197,12 +197,16 @@ func (c *client) run(ctx context.Context, s *script, keys, args []string) (rueid
 
 var errClosed = errors.New("the store is closed")
 
-// once runs a script, by its name if the server knows it.
-func (c *client) once(ctx context.Context, s *script, keys, args []string) rueidis.RedisResult {
+// once runs a script, by its name if the server knows it; again, if it may have been run.
+func (c *client) once(ctx context.Context, s *script, keys, args []string, again bool) rueidis.RedisResult {
 	send := sender(c.send)
 	if c.durable != nil && !s.readOnly && !s.looks {
+		assured := ""
+		if again || !s.fresh {
+			assured = keys[0]
+		}
 		send = func(ctx context.Context, command rueidis.Completed) rueidis.RedisResult {
-			return c.durable.send(ctx, command, keys[0])
+			return c.durable.send(ctx, command, assured)
 		}
 	}
 	if c.inTrouble() {

@@ -40,6 +40,8 @@ func openDurable(o rueidis.ClientOption, s settings) (*durable, error) {
 //
 // The library gives a connection on which it waits the context's end as a deadline, and tells of its passing as it does of a context that has
 // ended before anything was sent. That the script has been sent then has to be taken for granted.
+//
+// If key is not "", what a former try may have written of the things of that key has to be safe as well.
 func (d *durable) send(ctx context.Context, command rueidis.Completed, key string) rueidis.RedisResult {
 	r := d.sendWithin(ctx, command, key)
 	err := r.NonRedisError()
@@ -51,14 +53,40 @@ func (d *durable) send(ctx context.Context, command rueidis.Completed, key strin
 }
 
 // assure makes a connection that has written nothing wait for all that was written before it: of a script that is repeated the first try has
-// written what this one finds done. From Redis 7.2 on WAIT goes by what its own connection wrote.
+// written what this one finds done. From Redis 7.2 on WAIT goes by what its own connection wrote. So the key's end is written anew, as it
+// is; of a key without an end, or of none, something that changes nothing.
 const assure = `local left, now = redis.call('PTTL', KEYS[1]), redis.call('TIME')
-if left > 0 then
-	redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', now[1] * 1000 + left))
+local at = now[1] * 1000 + math.floor(now[2] / 1000)
+if left >= 0 then
+	redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', at + left + 1))
+elseif left == -1 then
+	redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', at + 3600000))
+	redis.call('PERSIST', KEYS[1])
+else
+	redis.call('SET', KEYS[1], '')
+	redis.call('UNLINK', KEYS[1])
 end`
 
-func assuring(c rueidis.DedicatedClient, key string) rueidis.Completed {
-	return c.B().Eval().Script(assure).Numkeys(1).Key(key).Build()
+// both are the script and what assures it, if it has to be.
+func both(c rueidis.DedicatedClient, command rueidis.Completed, key string) []rueidis.Completed {
+	if key == "" {
+		return []rueidis.Completed{command}
+	}
+	return []rueidis.Completed{command, c.B().Eval().Script(assure).Numkeys(1).Key(key).Build()}
+}
+
+// parted are the reply of the script and those of what waits behind it. An error is one of the script itself or of what assures it.
+func parted(replies []rueidis.RedisResult, scripts int) (first rueidis.RedisResult, rest []rueidis.RedisResult, failed bool) {
+	first, rest = replies[0], replies[scripts:]
+	if err := first.Error(); err != nil && !rueidis.IsRedisNil(err) {
+		return first, rest, true
+	}
+	if scripts > 1 {
+		if err := replies[1].Error(); err != nil && !rueidis.IsRedisNil(err) {
+			return rueidis.NewErrorResult(fmt.Errorf("%w: %s", errNotSafe, err.Error())), rest, true
+		}
+	}
+	return first, rest, false
 }
 
 func (d *durable) sendWithin(ctx context.Context, command rueidis.Completed, key string) rueidis.RedisResult {
@@ -80,18 +108,19 @@ func (d *durable) sendWithin(ctx context.Context, command rueidis.Completed, key
 
 func (d *durable) sendToDisk(ctx context.Context, c rueidis.DedicatedClient, command rueidis.Completed, key string) rueidis.RedisResult {
 	wait := c.B().Waitaof().Numlocal(1).Numreplicas(0).Timeout(d.milliseconds(ctx)).Build()
-	replies := c.DoMulti(ctx, command, assuring(c, key), wait)
-	if replies[0].Error() != nil && !rueidis.IsRedisNil(replies[0].Error()) {
-		return replies[0]
+	scripts := both(c, command, key)
+	first, replies, failed := parted(c.DoMulti(ctx, append(scripts, wait)...), len(scripts))
+	if failed {
+		return first
 	}
-	synced, err := replies[2].AsIntSlice()
+	synced, err := replies[0].AsIntSlice()
 	switch {
 	case err != nil:
 		return rueidis.NewErrorResult(fmt.Errorf("%w: %s", errNotSafe, err.Error()))
 	case len(synced) == 0 || synced[0] < 1:
 		return rueidis.NewErrorResult(fmt.Errorf("%w: the append-only file was not synced", errNotSafe))
 	}
-	return replies[0]
+	return first
 }
 
 // sendToReplicas waits for as many replicas as were connected lately, and asks how many are now: all of those must have
@@ -99,15 +128,14 @@ func (d *durable) sendToDisk(ctx context.Context, c rueidis.DedicatedClient, com
 func (d *durable) sendToReplicas(ctx context.Context, c rueidis.DedicatedClient, command rueidis.Completed, key string) rueidis.RedisResult {
 	lately := &d.replicas[command.Slot()&(1<<14-1)]
 	asked := max(int(lately.Load()), d.settings.waitReplicas)
-	replies := c.DoMulti(ctx, command, assuring(c, key), d.waitFor(ctx, c, asked), c.B().Role().Build())
-	first := replies[0]
+	scripts := both(c, command, key)
+	first, replies, failed := parted(c.DoMulti(ctx, append(scripts, d.waitFor(ctx, c, asked), c.B().Role().Build())...), len(scripts))
 	if first.NonRedisError() != nil {
 		lately.Store(0) // the next primary is another one, and to wait for the replicas of this one would be in vain
 	}
-	if first.Error() != nil && !rueidis.IsRedisNil(first.Error()) {
+	if failed {
 		return first
 	}
-	replies = replies[2:]
 	for {
 		have, connected, err := counts(replies)
 		if err != nil {

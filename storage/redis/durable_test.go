@@ -253,3 +253,29 @@ func (f *fixture) postSafely(n int) []marconi.MessageID {
 		}
 	}
 }
+
+// To wait for what a former try wrote leaves the ends of keys as they are, or nearly.
+func TestWaitingLeavesTheEndsOfKeys(t *testing.T) {
+	primary := testservices.StartRedis(t)
+	opened, err := Open(t.Context(), "redis://"+primary.Address+"?durability=replicas&wait_ms=3000", storage.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { mustClose(t, opened) })
+	f := &fixture{dataStore: opened.Data.(*dataStore), t: t, server: primary, opened: opened, q: newQueue("p", "q")}
+	startReplica(t, primary)
+	ids := f.postSafely(300)
+	header := f.keys.of(f.q)[0]
+	end := func() time.Time {
+		return time.Now().Add(time.Duration(primary.Do("PTTL", header).(int64)) * time.Millisecond)
+	}
+	before := end()
+	for _, id := range ids {
+		if err := f.Delete(t.Context(), f.q, id, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if moved := end().Sub(before); moved < -50*time.Millisecond || moved > 2*time.Second {
+		t.Errorf("the header's end has moved by %v", moved)
+	}
+}

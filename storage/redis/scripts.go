@@ -17,6 +17,7 @@ type script struct {
 	sha      string
 	readOnly bool // it never writes
 	looks    bool // what it writes need not be safe: it would be done again
+	fresh    bool // no client repeats it: the first try finds nothing done
 	repeat   bool // it may be sent again after a try that was not answered
 }
 
@@ -33,14 +34,14 @@ type scripts struct {
 // newScripts puts the scripts together.
 func newScripts() *scripts {
 	return &scripts{
-		post:    newScript("post").once(),
+		post:    newScript("post").once().anew(),
 		list:    newScript("list").looking(),
 		first:   newScript("first").looking(),
 		get:     newScript("get").reading(),
 		stats:   newScript("stats").looking(),
-		pop:     newScript("pop").once(),
+		pop:     newScript("pop").once().anew(),
 		delete:  newScript("delete"),
-		claim:   newScript("claim"),
+		claim:   newScript("claim").anew(),
 		claimed: newScript("claimed").reading(),
 		update:  newScript("update"),
 		release: newScript("release"),
@@ -89,6 +90,12 @@ func scriptLines(name string) []string {
 // once says that a script whose answer never came is not to be sent again: it would do more than it was asked for.
 func (s *script) once() *script {
 	s.repeat = false
+	return s
+}
+
+// anew says that each call is another one, whoever repeats what.
+func (s *script) anew() *script {
+	s.fresh = true
 	return s
 }
 

@@ -186,3 +186,24 @@ func TestWhoWaitsSleepsThroughExpiry(t *testing.T) {
 		t.Errorf("asked again after %v; want when a delay ends, 5 s", next.Sub(f.now()))
 	}
 }
+
+// Who waits is told of a moment that comes before the one he knows of, also if a message expires before both.
+func TestWhoWaitsHearsOfAnEarlierMoment(t *testing.T) {
+	f := newRunningFixture(t)
+	f.post(posted(1, 2)...)
+	f.claim(300, 1) // which puts the message's end off; the index still has the old one
+	w := f.Watch(f.q, marconi.Interest{Take: true})
+	defer w.Close()
+	for end := time.Now().Add(5 * time.Second); !f.isWatched(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("nobody waits")
+		}
+	}
+	time.Sleep(200 * time.Millisecond) // for the answer to that
+	f.post(marconi.NewMessage{TTL: 60, Delay: 3, Body: []byte("1")})
+	select {
+	case <-w.C():
+	case <-time.After(8 * time.Second):
+		t.Error("nobody told of a delay that was over after 3 s")
+	}
+}

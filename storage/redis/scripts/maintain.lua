@@ -128,7 +128,7 @@ if due <= now then
 		if #gone < #seqs then
 			call('ZADD', X, earliest, first .. '-' .. seen)
 		end
-		return #seqs, bytes
+		return max(#seqs, 1), bytes
 	end
 
 	local function head(key)
