@@ -27,7 +27,8 @@ type Options struct {
 	SpillTo  string
 	// ForgetIDs saves the memory of the IDs, so that the verdict can't name that of a lost message.
 	ForgetIDs bool
-	// Redelivered is told, one at a time, of each message that is handed out anew, and how long after it was free again; nil: nobody is.
+	// Redelivered is told, one at a time, of each message that is handed out anew, and how long after it was free again; it must not
+	// call the ledger. nil: nobody is told.
 	Redelivered func(delay time.Duration)
 	// History writes down each operation, for a check of single claims: see [Ledger.History]. For short runs.
 	History bool

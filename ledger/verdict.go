@@ -88,7 +88,7 @@ func (v *Verdict) excuse(o Options, reordered int64) {
 		delete(v.Faults, Torn)
 	}
 	if o.Forgets {
-		for _, class := range []Class{Lost, Duplicated, Overlapped, Missed, Resurrected} {
+		for _, class := range []Class{Lost, Duplicated, Overlapped, Torn, Missed, Resurrected} {
 			if n := v.Faults[class]; n > 0 {
 				v.Excused[class] = n
 				delete(v.Faults, class)

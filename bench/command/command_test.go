@@ -565,3 +565,22 @@ func TestAReportOfWhatWasKilled(t *testing.T) {
 		t.Errorf("the report does not say that it was cut short: %v", err)
 	}
 }
+
+// What a store loses that promises no better is no violation, but nobody says that nothing was lost.
+func TestAStoreThatForgets(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	status, out, said := bench(t, dir, "run", planFile(t, dir, `plan: amnesia
+targets: [{name: memory, start: {backend: memory}, api: [1.1]}]
+workloads: [{use: work-queue, producers: 2, workers: 1, consuming: {process: 100ms, limit: 1}, faults: [{at: 500ms, do: kill, to: server, for: 10ms}]}]
+load: {rates: [100], connections: 16, timeout: 2s}
+time: {warmup: 0s, duration: 1s, drain: 20s, cooldown: 0s, repeats: 1}
+`), "--out", "results")
+	if status != Fine && status != Unfit || !strings.Contains(out, "lost to a kill") {
+		t.Errorf("exit status %d: %s%s", status, out, said)
+	}
+	page, err := os.ReadFile(filepath.Join(dir, "results", "report.md"))
+	if text := string(page); err != nil || strings.Contains(text, "No message was lost") || !strings.Contains(text, "does not promise to survive") {
+		t.Errorf("the report does not say what was lost: %v", err)
+	}
+}

@@ -38,6 +38,13 @@ func verdict(e *result.Experiment, runs []*result.Run) string {
 	if counts[result.Invalid] == 0 {
 		text += ", every message accounted for"
 	}
+	lost := int64(0)
+	for _, r := range runs {
+		lost += r.Ledger.Counts["excused lost"]
+	}
+	if lost > 0 {
+		text += fmt.Sprintf(", %d lost to a kill as their store may lose them", lost)
+	}
 	for _, s := range []result.Status{result.Invalid, result.InvalidGenerator, result.Saturated, result.Suspicious, result.Drifting} {
 		if counts[s] > 0 {
 			text += fmt.Sprintf(", %d %s", counts[s], s)
@@ -51,6 +58,8 @@ func verdict(e *result.Experiment, runs []*result.Run) string {
 
 func saturation(s result.Sweep) string {
 	switch {
+	case s.Saturation.Value == 0 && s.Unfit:
+		return "not even the lowest rate was carried, for which the generator was not fit"
 	case s.Saturation.Value == 0:
 		return "not even the lowest rate was carried"
 	case s.Open:

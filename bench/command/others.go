@@ -32,10 +32,13 @@ func reportCommand(p Process) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err = f.Remake(); errors.Is(err, fs.ErrNotExist) {
+			if _, err := f.Experiment(); errors.Is(err, fs.ErrNotExist) {
 				err = experiment.Recover(f)
+				if err != nil {
+					return err
+				}
 			}
-			if err != nil {
+			if err := f.Remake(); err != nil {
 				return err
 			}
 			if err := report.Write(f.Dir); err != nil {

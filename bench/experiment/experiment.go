@@ -50,6 +50,7 @@ type experimenter struct {
 	report    *result.Experiment
 	runs      []*result.Run
 	ran       map[string]bool // cells and repeats that are in the folder
+	recalled  int             // runs that were there before
 	blocks    []result.Calibration
 	unmade    []error // why runs left nothing, not even a part
 }
@@ -79,7 +80,7 @@ func Run(ctx context.Context, p *plan.Plan, o Options) (*result.Experiment, []*r
 	x.report.Cells = summarize(x.runs)
 	x.report.Blocks = x.blocks
 	if fatal(err) {
-		if len(x.runs) == 0 {
+		if len(x.runs) <= x.recalled {
 			return x.report, x.runs, err
 		}
 		x.report.Partial = true
@@ -100,7 +101,7 @@ func (x *experimenter) unmadeRuns() error {
 	return fmt.Errorf("%d runs could not be made: %w", len(x.unmade), x.unmade[0])
 }
 
-// fatal reports whether an error leaves nothing to report on.
+// fatal reports whether an error leaves nothing to report on but what was there before.
 func fatal(err error) bool {
 	return errors.Is(err, target.ErrUnreachable) || errors.Is(err, target.ErrRemote) || errors.Is(err, ErrElsewhere)
 }
@@ -145,6 +146,7 @@ func (x *experimenter) recall() error {
 			x.ran[key(r.Cell, r.Repeat)] = true
 		}
 	}
+	x.recalled = len(x.runs)
 	return nil
 }
 

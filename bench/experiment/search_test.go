@@ -169,6 +169,27 @@ func TestASweepThatEndsWithTheGenerator(t *testing.T) {
 	}
 }
 
+// Runs of sweeps are sweeps again, as far as they came.
+func TestSweepsAreFoundAmongRuns(t *testing.T) {
+	var runs []*result.Run
+	for _, rate := range []float64{200, 100} {
+		c := plan.Cell{Target: plan.Target{Name: "memory"}, API: "1.1", Workload: plan.Workload{Name: "work-queue"}, Sweep: true}
+		c = c.At(plan.Rate(rate))
+		for n := range 2 {
+			r := &result.Run{Status: result.Valid, Config: c, Cell: c.Path(), Repeat: n + 1, MeasuredNS: int64(time.Second)}
+			if rate > 100 {
+				r.Status = result.Saturated
+			}
+			runs = append(runs, r)
+		}
+	}
+	runs = append(runs, &result.Run{Status: result.Valid, Cell: "work-queue/memory/v1.1/p1/rate-5"})
+	got := sweepsOf(runs, 1)
+	if len(got) != 1 || len(got[0].Levels) != 2 || got[0].Saturation.Value != 100 || got[0].Target != "memory" || got[0].Levels[0].Runs != 2 {
+		t.Errorf("there are %+v", got)
+	}
+}
+
 // A generator that was late, and a server that kept up all the same.
 func TestALateGeneratorIsNotTheServersFault(t *testing.T) {
 	late := &result.Run{Status: result.InvalidGenerator, Reasons: []string{"The generator was not fit."}}

@@ -7,7 +7,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/marconi-mq/marconi/bench/measure"
@@ -85,7 +84,7 @@ func (s *search) told(rate float64, carried bool) { s.carried[rate] = carried }
 
 // sweep searches a cell's highest rate.
 func (x *experimenter) sweep(ctx context.Context, c plan.Cell) error {
-	s, found := newSearch(x.plan.Sweep.Levels()), x.newSweep(c)
+	s, found := newSearch(x.plan.Sweep.Levels()), newSweeping(c)
 	expected := expectedLevels(x.plan.Sweep)
 	for {
 		rate, past, more := s.next()
@@ -94,6 +93,9 @@ func (x *experimenter) sweep(ctx context.Context, c plan.Cell) error {
 		}
 		runs, err := x.level(ctx, c.At(plan.Rate(rate)))
 		if err != nil {
+			if len(found.Levels) > 0 {
+				x.report.Sweeps = append(x.report.Sweeps, found.finish(x.plan.Seed))
+			}
 			return err
 		}
 		if len(runs) == 0 {
@@ -226,15 +228,6 @@ type sweeping struct {
 	runs map[float64][]*result.Run
 }
 
-func (x *experimenter) newSweep(c plan.Cell) *sweeping {
-	name := c.Path()
-	name = name[:strings.LastIndex(name, "/")]
-	return &sweeping{
-		Sweep: result.Sweep{Cell: name, Target: c.Target.Name, Workload: c.Workload.Name, API: c.API},
-		runs:  map[float64][]*result.Run{},
-	}
-}
-
 func (s *sweeping) add(l result.SweepLevel, runs []*result.Run) {
 	s.Levels = append(s.Levels, l)
 	s.runs[l.Rate] = runs
@@ -295,6 +288,7 @@ func (s *sweeping) interval(seed uint64) (low, high float64, sure bool) {
 
 // knee is where the p99 leaves twice its floor, between the levels on both sides of that by their logarithms.
 func knee(levels []result.SweepLevel) *result.Figure {
+	levels = slices.DeleteFunc(slices.Clone(levels), func(l result.SweepLevel) bool { return 2*l.Unfit > l.Runs }) // not the server's times
 	floor := math.Inf(1)
 	for _, l := range levels {
 		if l.P99NS != nil {

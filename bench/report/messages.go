@@ -96,8 +96,9 @@ func longest(l result.Latency) field {
 
 // redeliveries are the delays of what was delivered again.
 func (s *study) redeliveries() table {
-	t := table{head: []string{"target", "level", "mean", "p50", "p99"}}
-	for _, c := range s.cells {
+	t := table{head: []string{"workload", "target", "level", "mean", "p50", "p99"}}
+	cells, _ := drawn(s.cells)
+	for _, c := range cells {
 		mean, some := c.Metrics["redelivery_delay_mean_ns"]
 		if !some {
 			continue
@@ -108,7 +109,7 @@ func (s *study) redeliveries() table {
 			}
 			return num(none, "")
 		}
-		t.add(word(who(c.Config)), word(level(c.Config.Level)), span(int64(mean.Value)),
+		t.add(word(c.Config.Workload.Name), word(who(c.Config)), word(level(c.Config.Level)), span(int64(mean.Value)),
 			quantile("redelivery_delay_p50_ns"), quantile("redelivery_delay_p99_ns"))
 	}
 	return t

@@ -73,6 +73,8 @@ func (s *study) headline() sentence {
 		return say("The ledger was violated: figures of %s do not count.", list(s.violated(), 2))
 	case len(s.experiment.Cells) == 0:
 		return say("Nothing was run.")
+	case s.forgotten() > 0:
+		return say("Every message is accounted for, and %d were lost to a kill, as their store may lose them.", s.forgotten())
 	case best == nil:
 		return say("Every message is accounted for.")
 	}
@@ -81,7 +83,8 @@ func (s *study) headline() sentence {
 		h = h.and("at least ")
 	}
 	h = h.figure(perSecond(best.Saturation.Value), best.Saturation.Value, "/sweeps/%d/saturation/value", best.index)
-	if len(s.sweeps) > 1 {
+	unsure := slices.ContainsFunc(s.sweeps, func(one *sweep) bool { return one != best && one.AtLeast() })
+	if len(s.sweeps) > 1 && !unsure {
 		h = h.and(", the most of all,")
 	}
 	return h.and(" in %s over %s, and every message is accounted for.", best.Workload, versionName(best.API))
@@ -117,13 +120,23 @@ func (s *study) verdict() (all []sentence) {
 	return append(all, s.aboutLimits()...)
 }
 
+// forgotten is how many confirmed messages were lost by stores that may lose them when they are killed.
+func (s *study) forgotten() (n int64) {
+	for _, r := range s.everyRun() {
+		n += r.Ledger.Counts["excused lost"]
+	}
+	return n
+}
+
 func (s *study) aboutLedger() (all []sentence) {
 	for _, c := range s.experiment.Cells {
 		if c.Status == result.Invalid && len(c.Reasons) > 0 {
 			all = append(all, say("Invalid: %s. %s", c.Cell, c.Reasons[0]))
 		}
 	}
-	if len(all) == 0 && len(s.experiment.Cells) > 0 {
+	if n := s.forgotten(); n > 0 {
+		all = append(all, say("%d confirmed messages were lost when the process that held them was killed, which their store does not promise to survive; the account of every run is balanced.", n))
+	} else if len(all) == 0 && len(s.experiment.Cells) > 0 {
 		all = append(all, say("No message was lost, doubled, torn, corrupted or revived, and none came out of order where order is promised; the account of every run is balanced."))
 	}
 	return all
@@ -134,7 +147,7 @@ func (s *study) aboutSaturation() (all []sentence) {
 		name := one.Workload + " on " + one.Target + " " + versionName(one.API)
 		f := one.Saturation
 		if f.Value == 0 {
-			all = append(all, say("%s: no level of the sweep was carried.", name))
+			all = append(all, say("%s: no level of the sweep was carried.%s", name, one.aboutGenerator()))
 			continue
 		}
 		words := say("%s saturates at ", name)
@@ -170,7 +183,7 @@ func (s *sweep) aboutGenerator() string {
 		words = " Above that this machine could not make the load as it was meant either, so the server may carry more."
 	}
 	if late > 0 {
-		words += fmt.Sprintf(" At %d of the levels that were carried the generator was late: the rate counts, the times there are not the server's.", late)
+		words += fmt.Sprintf(" At %d of the levels that were carried the generator was not fit: the rate counts, the times there are not the server's.", late)
 	}
 	return words
 }

@@ -338,7 +338,7 @@ func (i *Instance) Processes() (all []measure.Process) {
 // Forgets reports whether one of the faults kills the process that holds the messages, of a backend that does not keep them safe from that.
 func (i *Instance) Forgets(faults []plan.Fault) bool {
 	return i.Target.Start != nil && !i.Traits.Durable && slices.ContainsFunc(faults, func(f plan.Fault) bool {
-		return f.Do != "pause" && (f.To == "backend" || i.backend == nil)
+		return f.Do == "kill" && (f.To == "backend" || i.backend == nil)
 	})
 }
 
