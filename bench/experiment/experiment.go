@@ -77,6 +77,11 @@ func Run(ctx context.Context, p *plan.Plan, o Options) (*result.Experiment, []*r
 	err = errors.Join(err, x.unmadeRuns(), x.stopAll())
 	x.report.Ended = time.Now().Round(0)
 	x.report.Partial = x.report.Partial || ctx.Err() != nil
+	for _, r := range x.runs { // some may be of a former time
+		if r.Started.Before(x.report.Started) {
+			x.report.Started = r.Started
+		}
+	}
 	x.report.Cells = summarize(x.runs)
 	x.report.Blocks = x.blocks
 	if fatal(err) {

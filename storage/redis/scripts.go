@@ -35,8 +35,8 @@ type scripts struct {
 func newScripts() *scripts {
 	return &scripts{
 		post:    newScript("post").once().anew(),
-		list:    newScript("list").looking(),
-		first:   newScript("first").looking(),
+		list:    newScript("list"),
+		first:   newScript("first"),
 		get:     newScript("get").reading(),
 		stats:   newScript("stats").looking(),
 		pop:     newScript("pop").once().anew(),
@@ -99,7 +99,8 @@ func (s *script) anew() *script {
 	return s
 }
 
-// looking says that a script writes only what time has brought about: whoever looks next would do it again.
+// looking says that a script writes only what time has brought about, which whoever looks next would do again, and shows no message: one that
+// is shown has to be safe.
 func (s *script) looking() *script {
 	s.looks = true
 	return s
