@@ -59,7 +59,7 @@
 //	delete n          1 GET a claim, 1 bulk delete
 //	pop L             as a claim without its last PUT; 2 bulk deletes
 //	stats             1 listing for 10 000 names, 1 listing of claims
-//	purge             1 PUT, 1 HEAD, 1 listing for 10 000 names of the last 70 s; for others' of the last 10 s 1 bulk delete for 1 000;
+//	purge             1 PUT, 1 HEAD, 1 listing for 10 000 names of the last 70 s; for those of the last 10 s 1 bulk delete for 1 000;
 //	                  the rest later
 //	queue delete      nothing now; later 4 listings and 2 bulk deletes for 10 000 names, 4 requests for the container
 //	wait              2 listings each second, a process and queue that somebody waits for
@@ -94,8 +94,8 @@
 //   - P4: a PUT that Swift carries out after it said 503 brings a message back that was deleted meanwhile.
 //   - D2: a dead letter moved by two processes is doubled, one moved by a process that dies amid may be.
 //   - S3: stats list all messages of the queue.
-//   - Q4: another process may read and post to a deleted queue until it hears from the control store, and get single messages by their IDs
-//     out of a purged one until they have been removed, within seconds. What late posts leave ends by itself; their container stays.
+//   - Q4: another process may read and post to a deleted queue until it hears from the control store, and get single messages by their IDs,
+//     and those under claims, out of a purged one until they have been removed, within seconds. What late posts leave ends by itself; their container stays.
 //     A purge leaves what another process posted in the last 10 s and no listing shows yet: rather that than to take what is posted after
 //     it, for the clocks of Swift's proxies may be 10 s apart.
 //   - A claim of another process that has ended is free for listings and stats at once, but for claims only 2 s later, or when Swift has

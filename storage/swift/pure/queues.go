@@ -169,7 +169,8 @@ func (s *Store) DeleteQueue(ctx context.Context, q marconi.QueueRef) error {
 
 // Purge implements [marconi.DataStore]. A mark says what is gone: what Swift has stored before it, by its clock, for those of the
 // processes differ. But the clocks of its proxies do, too, and a message that is posted after the purge must stay: so the mark leaves
-// alone what others have stored in the last seconds, and what is listed of that is removed at once. What is not listed yet stays.
+// alone what was stored in the last seconds, and what is listed of that is removed at once. What others posted then and is not listed
+// yet stays.
 func (s *Store) Purge(ctx context.Context, q marconi.QueueRef) error {
 	if err := s.door.Enter(ctx); err != nil {
 		return err
@@ -211,9 +212,12 @@ func (s *Store) purge(ctx context.Context, q marconi.QueueRef) error {
 	return s.removeBehind(ctx, q, p.before)
 }
 
-// removeBehind removes the messages of names behind a place that no mark covers, as far as they are listed, and later their leases.
+// removeBehind removes the messages of names behind a place that were not stored long before the queue's purge, as far as they are listed, and
+// later their leases.
 func (s *Store) removeBehind(ctx context.Context, q marconi.QueueRef, place string) error {
 	v := s.viewOf(q)
+	old := v.mark.purge
+	old.emptied = "" // those of this process as well
 	w := s.walkBehind(v.at, place)
 	w.needs = v.at.stem
 	for !w.done() {
@@ -223,7 +227,7 @@ func (s *Store) removeBehind(ctx context.Context, q marconi.QueueRef, place stri
 		}
 		var messages, leases []objects.Path
 		for i := range records {
-			if r := &records[i]; r.found && !v.mark.covers(r.name, r.modified) {
+			if r := &records[i]; r.found && !old.covers(r.name, r.modified) {
 				messages = append(messages, v.at.message(r.name))
 				leases = append(leases, v.at.leases(r.name, r.generation)...)
 			}

@@ -76,7 +76,7 @@ func TestRequestsOfClaims(t *testing.T) {
 		{"a bulk delete without the claim", "delete-many 1", func(f *fixture, _ marconi.ClaimID, held []marconi.MessageID) error {
 			return f.DeleteMessages(f.t.Context(), f.q, held[:5], nil)
 		}},
-		{"a purge", "head 1, list 1, put 1", func(f *fixture, _ marconi.ClaimID, _ []marconi.MessageID) error {
+		{"a purge", "delete-many 1, head 1, list 1, put 1", func(f *fixture, _ marconi.ClaimID, _ []marconi.MessageID) error {
 			return f.Purge(f.t.Context(), f.q)
 		}},
 	} {
