@@ -187,7 +187,7 @@ func (o *Observer) Done(call Call) {
 	o.closeBatch(s)
 	for _, p := range *o.l.producers.Load() {
 		last, found := o.last[p.index]
-		for n, more := p.lastOf(o.queue); more && !(found && n <= last); {
+		for n, more := p.lastOf(o.queue); more && (!found || n > last); {
 			at := ref{p.index, n}
 			o.unshown(s, at)
 			r := o.l.peek(at)

@@ -14,7 +14,7 @@ const (
 	watchAnew  = 20 * time.Second      // so often that is said again
 	watchRetry = time.Second           // if it could not be said
 	watchLimit = time.Second           // for saying it
-	waitLeast  = 10 * time.Millisecond // the moments of a queue include those at which messages expire, which may be many
+	waitLeast  = 10 * time.Millisecond // many claims may end close to each other
 )
 
 // An event is what happened to a message.
