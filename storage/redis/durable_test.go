@@ -234,9 +234,14 @@ func TestARepeatedDeletionIsSafe(t *testing.T) {
 	f := &fixture{dataStore: opened.Data.(*dataStore), t: t, server: primary, opened: opened, q: newQueue("p", "q")}
 	replica := startReplica(t, primary)
 	id := f.postSafely(1)[0]
+	other, err := Open(t.Context(), "redis://"+primary.Address+"?durability=replicas&wait_ms=300", storage.Options{}) // whose connections have written nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { mustClose(t, other) })
 	replica.Pause()
-	for range 3 {
-		if err := f.Delete(within(t, 5*time.Second), f.q, id, ""); !errors.Is(err, marconi.ErrUnavailable) {
+	for _, d := range []marconi.DataStore{f.dataStore, other.Data, f.dataStore, other.Data} {
+		if err := d.Delete(within(t, 5*time.Second), f.q, id, ""); !errors.Is(err, marconi.ErrUnavailable) {
 			t.Errorf("Delete while the replica hangs: %v; want that it is not safe", err)
 		}
 	}

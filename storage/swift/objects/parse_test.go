@@ -94,9 +94,10 @@ func FuzzParseBulk(f *testing.F) {
 func FuzzParseInfo(f *testing.F) {
 	f.Add([]byte(`{"swift": {"version": "2.30.1", "container_listing_limit": 10000}, "bulk_delete": {}}`))
 	f.Add([]byte(`{"swift": null}`))
+	f.Add([]byte(`{"swift": {}}`)) // which is silent about pages
 	f.Fuzz(func(t *testing.T, body []byte) {
 		a, ok := parseInfo(body)
-		if !ok && a != (Abilities{}) || ok && (a.Page < 1 || a.Name < 1 || a.Container < 1) || a.BulkDelete > mostBulk || a.BulkUpload > mostBulk {
+		if !ok && a != (Abilities{}) || ok && (a.Page < 0 || a.Name < 1 || a.Container < 1) || a.BulkDelete > mostBulk || a.BulkUpload > mostBulk {
 			t.Errorf("parseInfo(%q) = %+v, %v", body, a, ok)
 		}
 	})
