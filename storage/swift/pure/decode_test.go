@@ -40,6 +40,7 @@ func FuzzParseContentTypes(f *testing.F) {
 		"", messageType, messageAttributes{expires: 1, ttl: 2, due: 3, client: "ä b;c", checksum: "MD5:00", kept: 4}.String(),
 		leaseAttributes{claim: "c", birth: "b", count: 1, until: 2, ttl: 3}.String(),
 		claimAttributes{birth: "b", node: "n", ends: 1, text: "t"}.String(),
+		purgeAttributes{before: placeAt(1), emptied: placeAt(2), node: "0123", text: "t"}.String(), purgeType + "; b=1; u=2",
 		messageType + "; e=-1; t=1", messageType + "; e=1; t=1; c=%zz", leaseType + "; c=a/b; b=x; n=1", messageType + "; e=99999999999999999999; t=1",
 	} {
 		f.Add(s)
@@ -53,6 +54,11 @@ func FuzzParseContentTypes(f *testing.F) {
 		if l, ok := parseLease(text); ok {
 			if back, ok := parseLease(l.String()); !ok || back != l {
 				t.Errorf("parseLease(%q) = %+v, which reads back as %+v, %v", text, l, back, ok)
+			}
+		}
+		if p, ok := parsePurge(text); ok {
+			if back, ok := parsePurge(p.String()); !ok || back != p {
+				t.Errorf("parsePurge(%q) = %+v, which reads back as %+v, %v", text, p, back, ok)
 			}
 		}
 		if c, ok := parseClaim("id", text); ok {
