@@ -167,22 +167,28 @@ func TestWritesWaitForTheDisk(t *testing.T) {
 	refuses(t, "redis://"+server.Address+"?durability=aof", "appendonly yes")
 }
 
-// A post is not sent again when the server takes so long over it that its safety is not waited for any more: it may be done yet.
-func TestAPostIsNotRepeatedThoughItsSafetyIsUnknown(t *testing.T) {
-	server := testservices.StartRedis(t)
-	opened, err := Open(t.Context(), "redis://"+server.Address+"?durability=replicas&wait_ms=200&socket_timeout=0.1", storage.Options{})
+// durableFixture opens a store on a server, with options of its URI.
+func durableFixture(t *testing.T, server *testservices.Redis, options string) *fixture {
+	t.Helper()
+	opened, err := Open(t.Context(), "redis://"+server.Address+"?"+options, storage.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { mustClose(t, opened) })
-	f := &fixture{dataStore: opened.Data.(*dataStore), t: t, server: server, opened: opened, q: newQueue("p", "q")}
+	return &fixture{dataStore: opened.Data.(*dataStore), t: t, server: server, opened: opened, q: newQueue("p", "q")}
+}
+
+// A post is not sent again when the server takes so long over it that its safety is not waited for any more: it may be done yet.
+func TestAPostIsNotRepeatedThoughItsSafetyIsUnknown(t *testing.T) {
+	server := testservices.StartRedis(t)
+	f := durableFixture(t, server, "durability=replicas&wait_ms=200&socket_timeout=0.1")
 	startReplica(t, server)
 	f.postSafely(1)
 	before := server.Do("XLEN", f.keys.of(f.q)[2]).(int64)
 	server.Pause()
 	resumed := make(chan struct{})
 	time.AfterFunc(3*time.Second, func() { server.Resume(); close(resumed) })
-	_, err = f.Post(within(t, 5*time.Second), f.q, marconi.Post{Client: poster, Messages: posted(1, 600)})
+	_, err := f.Post(within(t, 5*time.Second), f.q, marconi.Post{Client: poster, Messages: posted(1, 600)})
 	<-resumed
 	if err == nil {
 		t.Error("it was confirmed")
@@ -196,12 +202,7 @@ func TestAPostIsNotRepeatedThoughItsSafetyIsUnknown(t *testing.T) {
 // What is not safe is shown to nobody: it might be gone in a moment. Counts go on while replicas are away.
 func TestNobodyIsShownWhatIsNotSafe(t *testing.T) {
 	primary := testservices.StartRedis(t)
-	opened, err := Open(t.Context(), "redis://"+primary.Address+"?durability=replicas&wait_ms=300", storage.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { mustClose(t, opened) })
-	f := &fixture{dataStore: opened.Data.(*dataStore), t: t, server: primary, opened: opened, q: newQueue("p", "q")}
+	f := durableFixture(t, primary, "durability=replicas&wait_ms=300")
 	replica := startReplica(t, primary)
 	f.postSafely(1)
 	replica.Pause()
@@ -226,21 +227,12 @@ func TestNobodyIsShownWhatIsNotSafe(t *testing.T) {
 // A deletion that is repeated finds the first one done, and is confirmed only when that is safe.
 func TestARepeatedDeletionIsSafe(t *testing.T) {
 	primary := testservices.StartRedis(t)
-	opened, err := Open(t.Context(), "redis://"+primary.Address+"?durability=replicas&wait_ms=300", storage.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { mustClose(t, opened) })
-	f := &fixture{dataStore: opened.Data.(*dataStore), t: t, server: primary, opened: opened, q: newQueue("p", "q")}
+	f := durableFixture(t, primary, "durability=replicas&wait_ms=300")
 	replica := startReplica(t, primary)
 	id := f.postSafely(1)[0]
-	other, err := Open(t.Context(), "redis://"+primary.Address+"?durability=replicas&wait_ms=300", storage.Options{}) // whose connections have written nothing
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { mustClose(t, other) })
+	other := durableFixture(t, primary, "durability=replicas&wait_ms=300") // whose connections have written nothing
 	replica.Pause()
-	for _, d := range []marconi.DataStore{f.dataStore, other.Data, f.dataStore, other.Data} {
+	for _, d := range []*fixture{f, other, f, other} {
 		if err := d.Delete(within(t, 5*time.Second), f.q, id, ""); !errors.Is(err, marconi.ErrUnavailable) {
 			t.Errorf("Delete while the replica hangs: %v; want that it is not safe", err)
 		}
@@ -268,12 +260,7 @@ func (f *fixture) postSafely(n int) []marconi.MessageID {
 // To wait for what a former try wrote leaves the ends of keys as they are, or nearly.
 func TestWaitingLeavesTheEndsOfKeys(t *testing.T) {
 	primary := testservices.StartRedis(t)
-	opened, err := Open(t.Context(), "redis://"+primary.Address+"?durability=replicas&wait_ms=3000", storage.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { mustClose(t, opened) })
-	f := &fixture{dataStore: opened.Data.(*dataStore), t: t, server: primary, opened: opened, q: newQueue("p", "q")}
+	f := durableFixture(t, primary, "durability=replicas&wait_ms=3000")
 	startReplica(t, primary)
 	ids := f.postSafely(300)
 	header := f.keys.of(f.q)[0]
