@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"sync"
 	"testing"
 	"time"
 )
@@ -25,10 +26,16 @@ func freePort(t testing.TB) int {
 	return port
 }
 
+// given are the ports that this process has found: until somebody listens there they look free.
+var given sync.Map
+
 func findPort() (int, error) {
 	for range 1000 {
 		port := 10000 + rand.IntN(12000)
-		if free(port) && free(port+busOffset) {
+		if !free(port) || !free(port+busOffset) {
+			continue
+		}
+		if _, taken := given.LoadOrStore(port, true); !taken {
 			return port, nil
 		}
 	}
