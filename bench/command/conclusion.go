@@ -38,11 +38,7 @@ func verdict(e *result.Experiment, runs []*result.Run) string {
 	if counts[result.Invalid] == 0 {
 		text += ", every message accounted for"
 	}
-	lost := int64(0)
-	for _, r := range runs {
-		lost += r.Ledger.Counts["excused lost"]
-	}
-	if lost > 0 {
+	if lost := result.Forgotten(runs); lost > 0 {
 		text += fmt.Sprintf(", %d lost to a kill as their store may lose them", lost)
 	}
 	for _, s := range []result.Status{result.Invalid, result.InvalidGenerator, result.Saturated, result.Suspicious, result.Drifting} {

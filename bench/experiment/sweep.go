@@ -239,7 +239,7 @@ func (s *sweeping) finish(seed uint64) result.Sweep {
 	highest := saturation(s.runs, func(runs []*result.Run) []*result.Run { return runs })
 	stopped := slices.IndexFunc(s.Levels, func(l result.SweepLevel) bool { return !l.Carried })
 	s.Open = stopped < 0
-	s.Unfit = stopped >= 0 && 2*s.Levels[stopped].Unfit > s.Levels[stopped].Runs
+	s.Unfit = stopped >= 0 && s.Levels[stopped].MostlyUnfit()
 	s.Saturation = result.Figure{Value: highest, Unit: "1/s", Says: "The highest rate that was carried."}
 	if s.Open {
 		s.Saturation.Says = "The highest rate that was tried, and it was carried: saturation lies above it."
@@ -288,7 +288,7 @@ func (s *sweeping) interval(seed uint64) (low, high float64, sure bool) {
 
 // knee is where the p99 leaves twice its floor, between the levels on both sides of that by their logarithms.
 func knee(levels []result.SweepLevel) *result.Figure {
-	levels = slices.DeleteFunc(slices.Clone(levels), func(l result.SweepLevel) bool { return 2*l.Unfit > l.Runs }) // not the server's times
+	levels = slices.DeleteFunc(slices.Clone(levels), func(l result.SweepLevel) bool { return l.MostlyUnfit() })
 	floor := math.Inf(1)
 	for _, l := range levels {
 		if l.P99NS != nil {

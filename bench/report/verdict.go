@@ -121,12 +121,7 @@ func (s *study) verdict() (all []sentence) {
 }
 
 // forgotten is how many confirmed messages were lost by stores that may lose them when they are killed.
-func (s *study) forgotten() (n int64) {
-	for _, r := range s.everyRun() {
-		n += r.Ledger.Counts["excused lost"]
-	}
-	return n
-}
+func (s *study) forgotten() int64 { return result.Forgotten(s.everyRun()) }
 
 func (s *study) aboutLedger() (all []sentence) {
 	for _, c := range s.experiment.Cells {
@@ -174,7 +169,7 @@ func (s *study) aboutSaturation() (all []sentence) {
 func (s *sweep) aboutGenerator() string {
 	late := 0
 	for _, l := range s.Levels {
-		if l.Carried && 2*l.Unfit > l.Runs {
+		if l.Carried && l.MostlyUnfit() {
 			late++
 		}
 	}

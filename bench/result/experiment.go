@@ -70,6 +70,9 @@ type Sweep struct {
 // AtLeast reports whether the server may carry more than was found.
 func (s *Sweep) AtLeast() bool { return s.Open || s.Unfit }
 
+// MostlyUnfit reports whether the generator was not fit in most of its runs: then its times are not the server's.
+func (l *SweepLevel) MostlyUnfit() bool { return 2*l.Unfit > l.Runs }
+
 // A SweepLevel is one rate of a sweep.
 type SweepLevel struct {
 	Rate     float64  `json:"rate_per_s"`

@@ -211,3 +211,11 @@ func Driving(c plan.Cell) measure.Key {
 	}
 	return measure.Key{Flow: "producer", Operation: "post"}
 }
+
+// Forgotten is how many confirmed messages were lost by stores that may lose them when they are killed.
+func Forgotten(runs []*Run) (n int64) {
+	for _, r := range runs {
+		n += r.Ledger.Counts["excused lost"]
+	}
+	return n
+}

@@ -57,8 +57,8 @@ end
 -- finish keeps the header and gives keys that are new their end. Each reply goes through it.
 local function finish(reply)
 	if soonest < never and waited > now then -- watch.lua told of what comes next; this comes before it
-		local l, d = call('ZRANGE', L, 0, 0, 'WITHSCORES'), call('ZRANGE', D, 0, 0, 'WITHSCORES')
-		if soonest <= min(tonumber(l[2] or never), tonumber(d[2] or never)) then
+		--#include head
+		if soonest <= min(head(L), head(D)) then
 			tell(format('n%.0f ', soonest - now) .. H)
 		end
 	end

@@ -131,10 +131,7 @@ if due <= now then
 		return max(#seqs, 1), bytes
 	end
 
-	local function head(key)
-		local first = call('ZRANGE', key, 0, 0, 'WITHSCORES')
-		return first[2] and tonumber(first[2]) or never
-	end
+	--#include head
 
 	allow()
 	endClaims()

@@ -24,10 +24,7 @@ while at <= #before do
 	end
 end
 waiters = waiters .. pack(waiter, 0, 0, '')
-local function head(key)
-	local first = call('ZRANGE', key, 0, 0, 'WITHSCORES')
-	return first[2] and tonumber(first[2]) or never
-end
+--#include head
 local reply = finish({ now, done, min(head(L), head(D)) }) -- due is when messages expire, too
 call('SETRANGE', H, waitersAt, waiters)
 if waited > mark and isSealed == 0 then
