@@ -1,8 +1,11 @@
 package broker
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/marconi-mq/marconi"
 )
@@ -46,35 +49,72 @@ func (b *Broker) deadLetterQueue(ctx context.Context, from queueRecord) (marconi
 }
 
 // bury moves what a claim has set aside: in one step where the store can, else by posting and then deleting, so that
-// a crash between the two leaves a message in both queues and never in none.
+// a crash between the two leaves messages in both queues and never in none.
 func (b *Broker) bury(ctx context.Context, from marconi.QueueRef, c marconi.Claimed, to marconi.DeadLetter) error {
-	ids := make([]marconi.MessageID, len(c.Spent))
-	for i, m := range c.Spent {
-		ids[i] = m.ID
-	}
 	if mover, can := b.data.(marconi.Mover); can {
-		if err := mover.MoveSpent(ctx, from, c.Lease, ids, to); err != nil {
+		if err := mover.MoveSpent(ctx, from, c.Lease, idsOf(c.Spent), to); err != nil {
 			return fmt.Errorf("move dead letters: %w", err)
 		}
 		return nil
 	}
-	for _, m := range c.Spent {
-		if _, err := b.data.Post(ctx, to.Queue, deadPost(m, to.TTL)); err != nil {
-			return fmt.Errorf("post dead letter %s: %w", m.ID, err)
-		}
-		if err := b.data.Delete(ctx, from, m.ID, c.Lease); err != nil {
-			return fmt.Errorf("delete dead letter %s: %w", m.ID, err)
-		}
+	posted, postErr := b.postDead(ctx, c.Spent, to)
+	if len(posted) == 0 {
+		return postErr
 	}
-	return nil
+	err := b.data.DeleteMessages(ctx, from, idsOf(posted), []marconi.ClaimID{c.Lease})
+	if err != nil {
+		err = fmt.Errorf("delete dead letters: %w", err)
+	}
+	return errors.Join(postErr, err)
 }
 
-func deadPost(m marconi.Message, ttl marconi.Seconds) marconi.Post {
-	if ttl == 0 {
-		ttl = m.TTL
+// postDead posts dead letters, each producer's in one post and all posts at once, and gives those that are posted.
+func (b *Broker) postDead(ctx context.Context, letters []marconi.Message, to marconi.DeadLetter) (posted []marconi.Message, err error) {
+	posts := byProducer(letters)
+	errs := make([]error, len(posts))
+	var tasks sync.WaitGroup
+	for i, letters := range posts {
+		tasks.Go(func() { _, errs[i] = b.data.Post(ctx, to.Queue, deadPost(letters, to.TTL)) })
 	}
-	return marconi.Post{
-		Client:   m.Client,
-		Messages: []marconi.NewMessage{{TTL: ttl, Body: m.Body, Checksum: m.Checksum}},
+	tasks.Wait()
+	for i := range posts {
+		if errs[i] == nil {
+			posted = append(posted, posts[i]...)
+		}
 	}
+	if err := errors.Join(errs...); err != nil {
+		return posted, fmt.Errorf("post dead letters: %w", err)
+	}
+	return posted, nil
+}
+
+// byProducer parts messages by who posted them.
+func byProducer(messages []marconi.Message) (parts [][]marconi.Message) {
+	part := map[marconi.ClientID]int{}
+	for _, m := range messages {
+		n, known := part[m.Client]
+		if !known {
+			n = len(parts)
+			part[m.Client], parts = n, append(parts, nil)
+		}
+		parts[n] = append(parts[n], m)
+	}
+	return parts
+}
+
+func idsOf(messages []marconi.Message) []marconi.MessageID {
+	ids := make([]marconi.MessageID, len(messages))
+	for i := range messages {
+		ids[i] = messages[i].ID
+	}
+	return ids
+}
+
+// deadPost posts the letters of one producer; ttl 0 leaves each its own.
+func deadPost(letters []marconi.Message, ttl marconi.Seconds) marconi.Post {
+	p := marconi.Post{Client: letters[0].Client, Messages: make([]marconi.NewMessage, len(letters))}
+	for i, m := range letters {
+		p.Messages[i] = marconi.NewMessage{TTL: cmp.Or(ttl, m.TTL), Body: m.Body, Checksum: m.Checksum}
+	}
+	return p
 }

@@ -3,7 +3,10 @@ package broker
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -110,6 +113,72 @@ func TestDeadLettersThatCouldNotBeMovedComeAgain(t *testing.T) {
 	if dead := r.list(t, graveyard); len(dead) != 1 || len(r.list(t, jobs)) != 0 {
 		t.Errorf("%d dead letters after the store's recovery, want 1", len(dead))
 	}
+}
+
+// Dead letters cost as many trips to the store as they have producers, and one, whatever their number; and what could not be
+// posted stays while the others go.
+func TestDeadLettersTravelTogether(t *testing.T) {
+	trips := &trips{refused: "c1"}
+	r := deadLetterRig(t, twoClaims, func(c *Config) {
+		trips.DataStore = c.Data
+		c.Data = trips
+	})
+	for n := range marconi.MaxSpent {
+		message := Message{Body: fmt.Appendf(nil, "%d", n)}
+		p := Post{Queue: jobs, Client: marconi.ClientID(fmt.Sprintf("c%d", n%3)), Messages: []Message{message}}
+		if _, err := r.PostMessages(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.tire(t, 2)
+	trips.posts.Store(0)
+	if _, err := r.ClaimMessages(t.Context(), Claim{Queue: jobs}); err == nil {
+		t.Error("the store refused a dead letter, and the claim does not tell")
+	}
+	if posts, deletes := trips.posts.Load(), trips.deletes.Load(); posts != 3 || deletes != 1 {
+		t.Errorf("%d posts and %d deletes for the dead letters of three producers, want 3 and 1", posts, deletes)
+	}
+	left, last := r.list(t, jobs), map[marconi.ClientID]int{}
+	if dead := r.list(t, graveyard); len(dead)+len(left) != marconi.MaxSpent {
+		t.Errorf("%d dead letters and %d left, of %d", len(dead), len(left), marconi.MaxSpent)
+	} else {
+		for _, m := range dead {
+			n, _ := strconv.Atoi(string(m.Body))
+			if before, any := last[m.Client]; any && before > n {
+				t.Errorf("%d comes behind %d of the same producer", n, before)
+			}
+			last[m.Client] = n
+		}
+	}
+	for _, m := range left {
+		if m.Client != "c1" {
+			t.Errorf("%s of %s is left, whose post went through", m.Body, m.Client)
+		}
+	}
+}
+
+// trips counts posts and deletes, and refuses the posts of one producer to the dead-letter queue.
+type trips struct {
+	marconi.DataStore
+	refused        marconi.ClientID
+	posts, deletes atomic.Int64
+}
+
+func (s *trips) Post(ctx context.Context, q marconi.QueueRef, p marconi.Post) ([]marconi.MessageID, error) {
+	s.posts.Add(1)
+	if q.QueueKey == graveyard && p.Client == s.refused {
+		return nil, errors.New("disk full")
+	}
+	return s.DataStore.Post(ctx, q, p)
+}
+
+func (s *trips) Delete(context.Context, marconi.QueueRef, marconi.MessageID, marconi.ClaimID) error {
+	return errors.New("singly")
+}
+
+func (s *trips) DeleteMessages(ctx context.Context, q marconi.QueueRef, ids []marconi.MessageID, claims []marconi.ClaimID) error {
+	s.deletes.Add(1)
+	return s.DataStore.DeleteMessages(ctx, q, ids, claims)
 }
 
 // brokenMove is a store that can't move, and sometimes can't post.
