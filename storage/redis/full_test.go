@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/marconi-mq/marconi"
+	"github.com/marconi-mq/marconi/internal/testservices"
 )
 
 // TestFullServer fills a server to its maxmemory: producers are refused as a whole, and whoever makes room goes on, also when claims have
@@ -119,5 +120,24 @@ func TestFullServerMakesNoQueues(t *testing.T) {
 	}
 	if _, err := control.DeleteQueue(ctx, key); err != nil {
 		t.Errorf("DeleteQueue: %v", err)
+	}
+}
+
+// Where writes wait for replicas, too, a full server lets go of a queue whose keys the deletion has removed.
+func TestFullServerDeletesQueuesSafely(t *testing.T) {
+	primary := testservices.StartRedis(t)
+	f := durableFixture(t, primary, "durability=replicas&wait_ms=3000")
+	startReplica(t, primary)
+	ctx, control, key := t.Context(), f.opened.Control, marconi.QueueKey{Project: "p", Name: "q"}
+	f.postSafely(1)
+	if _, _, err := control.CreateQueue(ctx, key, nil); err != nil {
+		t.Fatal(err)
+	}
+	primary.Do("CONFIG", "SET", "maxmemory", "1")
+	if _, err := control.DeleteQueue(ctx, key); err != nil {
+		t.Errorf("delete the last queue of a project: %v", err)
+	}
+	if err := f.DeleteQueue(ctx, f.q); err != nil {
+		t.Errorf("delete its messages: %v", err)
 	}
 }
