@@ -15,6 +15,7 @@ import (
 type durable struct {
 	client   rueidis.Client
 	settings settings
+	assure   string        // the text of that script
 	places   chan struct{} // one for each connection there may be
 
 	// replicas are how many were connected to the primary of a slot when it was last seen; without a cluster all is one slot.
@@ -33,7 +34,7 @@ func openDurable(o rueidis.ClientOption, s settings) (*durable, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &durable{client: client, settings: s, places: make(chan struct{}, s.waiters)}, nil
+	return &durable{client: client, settings: s, assure: newScript("assure").text, places: make(chan struct{}, s.waiters)}, nil
 }
 
 // send sends a script that writes. A reply that is no error says that what was written is safe.
@@ -52,29 +53,12 @@ func (d *durable) send(ctx context.Context, command rueidis.Completed, key strin
 	return r
 }
 
-// assure makes a connection that has written nothing wait for all that was written before it: of a script that is repeated the first try has
-// written what this one finds done. From Redis 7.2 on WAIT goes by what its own connection wrote. So the key's end is written anew, as it
-// is; of a key without an end, or of none, something that changes nothing. UNLINK comes first there as well: at maxmemory SET would be refused as
-// the first write.
-const assure = `local left, now = redis.call('PTTL', KEYS[1]), redis.call('TIME')
-local at = now[1] * 1000 + math.floor(now[2] / 1000)
-if left >= 0 then
-	redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', at + left + 1))
-elseif left == -1 then
-	redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', at + 3600000))
-	redis.call('PERSIST', KEYS[1])
-else
-	redis.call('UNLINK', KEYS[1])
-	redis.call('SET', KEYS[1], '')
-	redis.call('UNLINK', KEYS[1])
-end`
-
 // both are the script and what assures it, if it has to be.
-func both(c rueidis.DedicatedClient, command rueidis.Completed, key string) []rueidis.Completed {
+func (d *durable) both(c rueidis.DedicatedClient, command rueidis.Completed, key string) []rueidis.Completed {
 	if key == "" {
 		return []rueidis.Completed{command}
 	}
-	return []rueidis.Completed{command, c.B().Eval().Script(assure).Numkeys(1).Key(key).Build()}
+	return []rueidis.Completed{command, c.B().Eval().Script(d.assure).Numkeys(1).Key(key).Build()}
 }
 
 // parted are the reply of the script and those of what waits behind it. An error is one of the script itself or of what assures it.
@@ -110,7 +94,7 @@ func (d *durable) sendWithin(ctx context.Context, command rueidis.Completed, key
 
 func (d *durable) sendToDisk(ctx context.Context, c rueidis.DedicatedClient, command rueidis.Completed, key string) rueidis.RedisResult {
 	wait := c.B().Waitaof().Numlocal(1).Numreplicas(0).Timeout(d.milliseconds(ctx)).Build()
-	scripts := both(c, command, key)
+	scripts := d.both(c, command, key)
 	first, replies, failed := parted(c.DoMulti(ctx, append(scripts, wait)...), len(scripts))
 	if failed {
 		return first
@@ -130,7 +114,7 @@ func (d *durable) sendToDisk(ctx context.Context, c rueidis.DedicatedClient, com
 func (d *durable) sendToReplicas(ctx context.Context, c rueidis.DedicatedClient, command rueidis.Completed, key string) rueidis.RedisResult {
 	lately := &d.replicas[command.Slot()&(1<<14-1)]
 	asked := max(int(lately.Load()), d.settings.waitReplicas)
-	scripts := both(c, command, key)
+	scripts := d.both(c, command, key)
 	first, replies, failed := parted(c.DoMulti(ctx, append(scripts, d.waitFor(ctx, c, asked), c.B().Role().Build())...), len(scripts))
 	if first.NonRedisError() != nil {
 		lately.Store(0) // the next primary is another one, and to wait for the replicas of this one would be in vain
