@@ -27,6 +27,9 @@ type dialer struct {
 	network string // tcp or unix
 	meter   storage.Meter
 
+	// breaks counts the connections that ended or could not be made: a server that is reached anew may have lost what it was told.
+	breaks atomic.Uint64
+
 	mu      sync.Mutex // guards failing
 	failing map[string]*failure
 }
@@ -105,6 +108,7 @@ func (d *dialer) resting(address string) error {
 
 func (d *dialer) failed(address string, err error) {
 	d.meter.Add("redis_connections_failed_total", 1)
+	d.breaks.Add(1)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	f := d.failing[address]
@@ -138,10 +142,13 @@ type greeting struct {
 	heard   atomic.Bool
 }
 
-// Read notes the first word, or that there was none.
+// Read notes the first word, or that there was none, and the end.
 func (g *greeting) Read(b []byte) (int, error) {
 	n, err := g.Conn.Read(b)
 	if g.heard.Load() {
+		if err != nil {
+			g.dialer.breaks.Add(1)
+		}
 		return n, err
 	}
 	switch {

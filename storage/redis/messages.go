@@ -26,7 +26,8 @@ func (d *dataStore) Post(ctx context.Context, q marconi.QueueRef, p marconi.Post
 	keys := postKeys
 	var noting sync.WaitGroup
 	var noteErr error
-	if noted := d.isNoted(q, longest); delayed || !noted {
+	noted := d.isNoted(q, longest)
+	if delayed || !noted {
 		keys = len(queueKeys)
 		if !noted { // both calls travel together
 			noting.Go(func() { noteErr = d.note(ctx, q, longest) })
@@ -34,6 +35,9 @@ func (d *dataStore) Post(ctx context.Context, q marconi.QueueRef, p marconi.Post
 	}
 	first, err := d.post(ctx, q, keys, d.postArgs(p, longest))
 	noting.Wait()
+	if err == nil && noted { // unless a connection broke meanwhile
+		noteErr = d.note(ctx, q, longest)
+	}
 	if err == nil && noteErr != nil {
 		err = fmt.Errorf("post messages: %w: they may be there, but %w", marconi.ErrUnavailable, noteErr)
 	}

@@ -14,23 +14,26 @@ const (
 	queuesPage = 1000
 )
 
-// known are until when queues are noted in the index, by this process's clock, less a margin.
+// known are until when queues are noted in the index, by this process's clock, less a margin. It holds until a connection breaks, for a
+// server that is reached anew may have lost it.
 type known struct {
-	mu    sync.Mutex // guards until
-	until map[marconi.QueueRef]int64
+	mu     sync.Mutex // guards what follows
+	breaks uint64     // that there were when it was learnt
+	until  map[marconi.QueueRef]int64
 }
 
-func (k *known) covers(q marconi.QueueRef, t int64) bool {
+func (k *known) covers(q marconi.QueueRef, t int64, breaks uint64) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.until[q] >= t
+	return k.breaks == breaks && k.until[q] >= t
 }
 
-func (k *known) set(q marconi.QueueRef, t int64) {
+// set takes what was noted after so many breaks.
+func (k *known) set(q marconi.QueueRef, t int64, breaks uint64) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.until == nil || len(k.until) >= mostKnown {
-		k.until = map[marconi.QueueRef]int64{}
+	if k.until == nil || k.breaks != breaks || len(k.until) >= mostKnown {
+		k.breaks, k.until = breaks, map[marconi.QueueRef]int64{}
 	}
 	k.until[q] = t
 }
@@ -47,17 +50,18 @@ func (d *dataStore) note(ctx context.Context, q marconi.QueueRef, ttl marconi.Se
 	if d.isNoted(q, ttl) {
 		return nil
 	}
+	breaks := d.client.dialer.breaks.Load()
 	ends := d.now().UnixMilli() + int64(ttl)*1000
 	if _, err := d.runAt(ctx, "note the queue", d.scripts.index, d.keys.index(), []string{d.time(), tag(q), decimal(ttl)}); err != nil {
 		return err
 	}
 	slack := max(60_000, int64(ttl)*250)
-	d.known.set(q, ends+slack/2) // a margin for clocks that differ
+	d.known.set(q, ends+slack/2, breaks) // a margin for clocks that differ
 	return nil
 }
 
 func (d *dataStore) isNoted(q marconi.QueueRef, ttl marconi.Seconds) bool {
-	return d.known.covers(q, d.now().UnixMilli()+int64(ttl)*1000)
+	return d.known.covers(q, d.now().UnixMilli()+int64(ttl)*1000, d.client.dialer.breaks.Load())
 }
 
 // each calls f for the queues that may hold messages.
