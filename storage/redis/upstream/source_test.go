@@ -162,6 +162,24 @@ func TestMissingRights(t *testing.T) {
 	}
 }
 
+// A server that is too old says so before anything is read.
+func TestServersThatAreTooOld(t *testing.T) {
+	for version, old := range map[string]bool{"2.8.4": true, "3.0.6": true, "3.2.0": false, "unknown": false} {
+		text := "# Server\r\nredis_version:" + version + "\r\n"
+		address := startFake(t, map[string]string{
+			"INFO": fmt.Sprintf("$%d\r\n%s\r\n", len(text), text),
+			"TIME": "*2\r\n$1\r\n5\r\n$1\r\n5\r\n",
+		})
+		s, err := Open(t.Context(), "redis://"+address, storage.Options{})
+		if err == nil {
+			s.Close()
+		}
+		if said := err != nil && strings.Contains(err.Error(), "replica"); said != old || err != nil && !old {
+			t.Errorf("Open of Redis %s: %v", version, err)
+		}
+	}
+}
+
 func mustOpen(t *testing.T, uri string) importer.Source {
 	t.Helper()
 	s, err := Open(t.Context(), uri, storage.Options{})

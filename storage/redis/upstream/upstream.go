@@ -34,6 +34,9 @@ func Open(ctx context.Context, uri string, o storage.Options) (importer.Source, 
 		return nil, err
 	}
 	info, err := r.Info(ctx)
+	if err == nil {
+		err = checkAge(r, info["redis_version"])
+	}
 	if err != nil {
 		r.Close()
 		return nil, err
@@ -44,6 +47,15 @@ func Open(ctx context.Context, uri string, o storage.Options) (importer.Source, 
 			"evicted_keys", n, "maxmemory_policy", info["maxmemory_policy"])
 	}
 	return &source{Reader: r, survey: newSurvey()}, nil
+}
+
+// checkAge refuses a server of before 3.2, which lacks HSTRLEN: when OpenStack's driver was new, many did.
+func checkAge(r *redis.Reader, version string) error {
+	var major, minor int
+	if _, err := fmt.Sscanf(version, "%d.%d", &major, &minor); err != nil || major > 3 || major == 3 && minor >= 2 {
+		return nil
+	}
+	return fmt.Errorf("%s is Redis %s, and 3.2 is needed: make a newer one its replica, or give that its dump.rdb, and import from there", r.Place(), version)
 }
 
 // A source is an importer.Source.
