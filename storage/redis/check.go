@@ -128,9 +128,9 @@ func hint(err error, s settings) string {
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "does the server run there, and is it bound to that address and port?"
-	case errors.Is(err, os.ErrNotExist):
+	case errors.Is(err, os.ErrNotExist) && s.socket != "":
 		return "is that the path of unixsocket in the server's configuration?"
-	case errors.Is(err, os.ErrPermission):
+	case errors.Is(err, os.ErrPermission) && s.socket != "":
 		return "may this user open it? see unixsocketperm in the server's configuration"
 	case strings.Contains(text, "no such host"):
 		return "is the name of the host right?"

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/marconi-mq/marconi/internal/testservices"
+	"github.com/marconi-mq/marconi/storage"
 )
 
 const secret = "p%40ss/word-Hunter2" // in URIs: escapedSecret
@@ -93,6 +94,14 @@ func refuses(t *testing.T, uri, says string) {
 		t.Errorf("the password is told: %v", err)
 	case time.Since(began) > 10*time.Second:
 		t.Errorf("opening %s failed after %v", uri, time.Since(began))
+	}
+}
+
+// Files of certificates that are not there are no sockets.
+func TestHintsFitTheURI(t *testing.T) {
+	_, err := Open(t.Context(), "rediss://127.0.0.1:1?ssl_ca_certs=/no/such/file", storage.Options{})
+	if err == nil || !strings.Contains(err.Error(), "ssl_ca_certs") || strings.Contains(err.Error(), "socket") {
+		t.Errorf("without the file of ssl_ca_certs: %v", err)
 	}
 }
 
