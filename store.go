@@ -89,3 +89,9 @@ type ControlStore interface {
 	Ping(ctx context.Context) error
 	Close() error
 }
+
+// A Lapser is a ControlStore that may come back without what it has confirmed, as a server does that keeps nothing on a disk, or one that
+// took another's place. Lapses changes whenever that may have happened: what was read before no longer counts.
+type Lapser interface {
+	Lapses() uint64
+}

@@ -44,6 +44,7 @@ type queueCache struct {
 	// changes counts what this process took out of the cache. A record that was read while something was taken out may
 	// be the one that has gone, and is not kept.
 	changes uint64
+	lapses  uint64 // of the store, up to which all that is remembered was read
 }
 
 func newQueueCache(control marconi.ControlStore, shared bool) *queueCache {
@@ -83,12 +84,30 @@ func (c *queueCache) close() {
 
 // known is what is remembered, and how many changes there were until now.
 func (c *queueCache) known(key marconi.QueueKey) (record queueRecord, found bool, changes uint64) {
+	if l, can := c.control.(marconi.Lapser); can {
+		c.heed(l.Lapses())
+	}
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	if record, found = c.young[key]; !found {
 		record, found = c.old[key]
 	}
 	return record, found, c.changes
+}
+
+// heed forgets all if the store has lapsed: a queue that it lost would go on taking messages that nobody sees.
+func (c *queueCache) heed(lapses uint64) {
+	c.mu.RLock()
+	heeded := c.lapses == lapses
+	c.mu.RUnlock()
+	if heeded {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lapses = lapses
+	c.changes++
+	c.young, c.old = nil, nil
 }
 
 // get resolves a name, or is ErrNoQueue.

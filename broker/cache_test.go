@@ -93,3 +93,33 @@ func TestWhatWasReadBeforeAChangeIsNotKept(t *testing.T) {
 		t.Error("it is kept")
 	}
 }
+
+// A lapsingControl may have lost what it confirmed.
+type lapsingControl struct {
+	renewingControl
+	lapses uint64
+}
+
+func (c *lapsingControl) Lapses() uint64 { return c.lapses }
+
+// A store that may have lost its queues is asked again.
+func TestRecordsEndWithALapse(t *testing.T) {
+	control := &lapsingControl{}
+	c := newQueueCache(control, false)
+	defer c.close()
+	key := marconi.QueueKey{Name: "q"}
+	for want := marconi.Incarnation(1); want <= 3; want++ {
+		for range 2 {
+			if record, err := c.get(t.Context(), key); err != nil || record.ref.Incarnation != want {
+				t.Errorf("after %d lapses: incarnation %d, %v; want %d", control.lapses, record.ref.Incarnation, err, want)
+			}
+		}
+		control.lapses++
+	}
+	_, _, before := c.known(key)
+	control.lapses++
+	c.keep(marconi.Queue{QueueRef: marconi.QueueRef{QueueKey: key}}, before)
+	if _, known, _ := c.known(key); known {
+		t.Error("what was read before a lapse is kept")
+	}
+}

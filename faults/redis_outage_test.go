@@ -38,6 +38,33 @@ func TestRedisStopped(t *testing.T) {
 	r.wantKept(r.finish())
 }
 
+// Redis comes back without its data: what is confirmed from then on is there for all, though the server had known the queue.
+func TestRedisComesBackEmpty(t *testing.T) {
+	redis := testservices.StartRedis(t)
+	p := start(t, "--store", "redis://"+redis.Address)
+	post := func() (confirmed bool) {
+		status, _, _ := redisCall(t, p, http.MethodPost, "/v1.1/queues/jobs/messages", workloadProject, `{"messages": [{"ttl": 300, "body": 1}]}`)
+		return status == http.StatusCreated
+	}
+	if !post() {
+		t.Fatal("a post to a sound server failed")
+	}
+	redis.Kill()
+	redis.Start()
+	const want = 20
+	confirmed := 0
+	for end := time.Now().Add(storePatience); confirmed < want && time.Now().Before(end); {
+		if post() {
+			confirmed++
+		}
+	}
+	other := start(t, "--store", "redis://"+redis.Address)
+	_, text, _ := redisCall(t, other, http.MethodGet, "/v1.1/queues/jobs/messages?limit=20&echo=true", workloadProject, "")
+	if there := strings.Count(text, `"body"`); confirmed < want || there < confirmed {
+		t.Errorf("of %d messages that were confirmed after Redis had come back empty %d are there", confirmed, there)
+	}
+}
+
 // wantRefusal looks whether a call is refused in time, and gives how long that took.
 func wantRefusal(t *testing.T, p *process, within time.Duration) (took time.Duration) {
 	t.Helper()

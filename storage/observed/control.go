@@ -12,6 +12,14 @@ type controlStore struct {
 	o *Observer
 }
 
+// Lapses implements [marconi.Lapser], for stores that do.
+func (s *controlStore) Lapses() uint64 {
+	if l, can := s.ControlStore.(marconi.Lapser); can {
+		return l.Lapses()
+	}
+	return 0
+}
+
 // CreateQueue implements [marconi.QueueStore].
 func (s *controlStore) CreateQueue(ctx context.Context, key marconi.QueueKey, m marconi.Metadata) (q marconi.Queue, created bool, err error) {
 	q, err = result(ctx, s.o, CreateQueue, key, func() (q marconi.Queue, err error) {

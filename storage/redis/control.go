@@ -50,6 +50,9 @@ func (c *controlStore) ID(ctx context.Context) (string, error) {
 // Capabilities implements [marconi.ControlStore].
 func (c *controlStore) Capabilities() marconi.ControlCapability { return marconi.CompareAndSet }
 
+// Lapses implements [marconi.Lapser]: a connection that broke may lead to a server that was restarted without its data, or to another.
+func (c *controlStore) Lapses() uint64 { return c.client.dialer.breaks.Load() }
+
 // Close implements [marconi.ControlStore].
 func (c *controlStore) Close() error {
 	if c.door.Shut() {
