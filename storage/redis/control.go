@@ -34,15 +34,19 @@ func (c *controlStore) run(ctx context.Context, what string, s *script, keys []s
 	return m, nil
 }
 
-// ID implements [marconi.ControlStore].
+// ID implements [marconi.ControlStore]. One that is there needs no replica to wait for: a server can start while they are away.
 func (c *controlStore) ID(ctx context.Context) (string, error) {
-	m, err := c.run(ctx, "get the control store's ID", c.scripts.controlID, c.keys.controlID(), randomHex(16))
+	const what = "get the control store's ID"
+	m, err := c.run(ctx, what, c.scripts.kept, c.keys.controlID())
+	if err == nil && m.IsNil() {
+		m, err = c.run(ctx, what, c.scripts.controlID, c.keys.controlID(), randomHex(16))
+	}
 	if err != nil {
 		return "", err
 	}
 	id, err := m.ToString()
 	if err != nil {
-		return "", fmt.Errorf("get the control store's ID: %w", errReply)
+		return "", fmt.Errorf("%s: %w", what, errReply)
 	}
 	return id, nil
 }

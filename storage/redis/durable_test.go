@@ -277,3 +277,28 @@ func TestWaitingLeavesTheEndsOfKeys(t *testing.T) {
 		t.Errorf("the header's end has moved by %v", moved)
 	}
 }
+
+// While replicas are away nothing can be written, but a server that was there before can start, and answers readers.
+func TestAStartWithoutReplicas(t *testing.T) {
+	server := testservices.StartRedis(t)
+	plain := durableFixture(t, server, "")
+	id, err := plain.opened.Control.ID(t.Context())
+	wantNoError(t, errors.Join(err, plain.Bind(t.Context(), id, false)))
+	ids := plain.postSafely(1)
+
+	f := durableFixture(t, server, "durability=replicas&wait_ms=100")
+	got, err := f.opened.Control.ID(t.Context())
+	if err != nil || got != id {
+		t.Errorf("ID = %q, %v; want %q", got, err, id)
+	}
+	wantNoError(t, f.Bind(t.Context(), id, false))
+	if err := f.Bind(t.Context(), "another", false); !errors.Is(err, marconi.ErrForeignData) {
+		t.Errorf("Bind to another control store: %v", err)
+	}
+	if _, err := f.Message(t.Context(), plain.q, ids[0]); err != nil {
+		t.Errorf("Message: %v", err)
+	}
+	if _, err := f.Post(t.Context(), f.q, marconi.Post{Client: poster, Messages: posted(1, 600)}); !errors.Is(err, marconi.ErrUnavailable) {
+		t.Errorf("a post that no replica has: %v", err)
+	}
+}

@@ -155,15 +155,23 @@ func (d *dataStore) Bind(ctx context.Context, control string, adopt bool) error 
 		return fmt.Errorf("bind the data: %w", err)
 	}
 	defer d.door.Leave()
-	m, err := d.client.run(ctx, d.scripts.bind, d.keys.binding(), []string{control, flag(adopt)})
+	// What is bound already needs no replica to wait for: a server can start while they are away.
+	before, err := d.client.run(ctx, d.scripts.kept, d.keys.binding(), nil)
 	if err != nil {
 		return fmt.Errorf("bind the data: %w", err)
 	}
-	bound, err := m.ToInt64()
-	if err != nil {
-		return fmt.Errorf("bind the data: %w", errReply)
+	to, _ := before.ToString() // "" if there is none
+	bound := to == control
+	if to == "" || !bound && adopt {
+		m, err := d.client.run(ctx, d.scripts.bind, d.keys.binding(), []string{control, flag(adopt)})
+		if err != nil {
+			return fmt.Errorf("bind the data: %w", err)
+		}
+		if bound, err = m.AsBool(); err != nil {
+			return fmt.Errorf("bind the data: %w", errReply)
+		}
 	}
-	if bound == 0 {
+	if !bound {
 		return fmt.Errorf("bind %s to control store %s: %w", d.client.settings.redacted(), strconv.Quote(control), marconi.ErrForeignData)
 	}
 	return nil

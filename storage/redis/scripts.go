@@ -27,6 +27,8 @@ type scripts struct {
 	post, list, first, get, stats, pop, delete, claim, claimed, update, release, purge, seal, watch *script
 	// Of the data plane as a whole.
 	index, queues, bind, ping *script
+	// What is written once, of either plane.
+	kept *script
 	// Behind a script that may be repeated, where writes wait for durability.
 	assure *script
 	// Of the control plane.
@@ -55,6 +57,7 @@ func newScripts() *scripts {
 		queues: newScript("queues").reading(),
 		bind:   newScript("bind"),
 		ping:   newScript("ping").reading(),
+		kept:   newScript("kept").reading(),
 		assure: newScript("assure"),
 
 		controlID:   newScript("control_id"),
@@ -118,7 +121,7 @@ func (s *script) reading() *script {
 func (s *scripts) all() []*script {
 	return []*script{
 		s.post, s.list, s.first, s.get, s.stats, s.pop, s.delete, s.claim, s.claimed, s.update, s.release, s.purge, s.seal, s.watch,
-		s.index, s.queues, s.bind, s.ping, s.assure,
+		s.index, s.queues, s.bind, s.ping, s.kept, s.assure,
 		s.controlID, s.createQueue, s.getQueue, s.setQueue, s.deleteQueue, s.listQueues,
 	}
 }
