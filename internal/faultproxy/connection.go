@@ -11,32 +11,33 @@ const dialTimeout = 5 * time.Second
 // A connection is one of a driver and the one to the server that belongs to it.
 type connection struct {
 	line           *Line
+	target         string
 	driver, server net.Conn
 	gone           chan struct{} // closed when it was cut
 	cut            bool          // guarded by the line's mutex
 }
 
-func (l *Line) accept() {
+func (l *Line) accept(end net.Listener, target string) {
 	for {
-		driver, err := l.listener.Accept()
+		driver, err := end.Accept()
 		if err != nil {
 			return
 		}
-		l.tasks.Go(func() { l.serve(driver) })
+		l.tasks.Go(func() { l.serve(driver, target) })
 	}
 }
 
-func (l *Line) serve(driver net.Conn) {
+func (l *Line) serve(driver net.Conn, target string) {
 	if l.isBroken() {
 		hangUp(driver)
 		return
 	}
-	server, err := net.DialTimeout("tcp", l.target, dialTimeout)
+	server, err := net.DialTimeout("tcp", target, dialTimeout)
 	if err != nil {
 		hangUp(driver)
 		return
 	}
-	c := &connection{line: l, driver: driver, server: server, gone: make(chan struct{})}
+	c := &connection{line: l, target: target, driver: driver, server: server, gone: make(chan struct{})}
 	if !l.enter(c) {
 		return
 	}
@@ -137,7 +138,7 @@ func (c *connection) pumpReplies() {
 	replies.Split(c.line.split)
 	for replies.Scan() {
 		reply := replies.Bytes()
-		keep, struck := c.line.count(len(reply))
+		keep, struck := c.line.count(c.target, reply)
 		c.line.pass(c, Replies)
 		if _, err := c.driver.Write(reply[:keep]); err != nil {
 			return
@@ -149,21 +150,24 @@ func (c *connection) pumpReplies() {
 }
 
 // count counts a reply, and says how much of it passes, and whether it is the last of its connection.
-func (l *Line) count(length int) (keep int, struck bool) {
+func (l *Line) count(target string, reply []byte) (keep int, struck bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.counts != nil && !l.counts(target, reply) {
+		return len(reply), false
+	}
 	l.replies++
 	s := l.strike
 	if s == nil {
-		return length, false
+		return len(reply), false
 	}
 	if s.after > 0 {
 		s.after--
-		return length, false
+		return len(reply), false
 	}
 	s.done = true
 	l.strike = nil
-	return min(s.keep, length), true
+	return min(s.keep, len(reply)), true
 }
 
 // pass waits until something may go in a direction.

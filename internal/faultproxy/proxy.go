@@ -6,7 +6,7 @@
 //	struck := line.LoseReply(0)
 //	post; if struck(), the server has the message and the driver can't know
 //
-// A line is sound until a method says otherwise; [Line.Mend] makes it sound again.
+// A line is sound until a method says otherwise; [Line.Mend] makes it sound again. It may lead to several servers: [Line.To].
 package faultproxy
 
 import (
@@ -28,14 +28,15 @@ const (
 
 // A Line passes on what a driver and its server say to each other. Its methods are safe for concurrent use.
 type Line struct {
-	target   string
-	split    bufio.SplitFunc
-	listener net.Listener
-	tasks    sync.WaitGroup
+	target string
+	split  bufio.SplitFunc
+	tasks  sync.WaitGroup
 
 	mu      sync.Mutex // guards what follows
 	changed *sync.Cond // of what may let a held pump go on
 	closed  bool
+	ends    map[string]net.Listener // by the server they lead to
+	counts  func(target string, reply []byte) bool
 	broken  bool
 	held    [2]bool
 	delay   [2]time.Duration
@@ -57,16 +58,14 @@ type strike struct {
 // function split cuts what the server says into replies, as [RESP] does for Redis; nil takes what arrives together as one.
 func Start(t testing.TB, target string, split bufio.SplitFunc) *Line {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
 	if split == nil {
 		split = whatever
 	}
-	l := &Line{target: target, split: split, listener: listener, open: map[*connection]bool{}}
+	l := &Line{target: target, split: split, ends: map[string]net.Listener{}, open: map[*connection]bool{}}
 	l.changed = sync.NewCond(&l.mu)
-	l.tasks.Go(l.accept)
+	if _, err := l.To(target); err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(l.close)
 	return l
 }
@@ -79,9 +78,40 @@ func whatever(data []byte, _ bool) (int, []byte, error) {
 }
 
 // Addr is where the driver connects to, host:port.
-func (l *Line) Addr() string { return l.listener.Addr().String() }
+func (l *Line) Addr() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ends[l.target].Addr().String()
+}
 
-// Replies is how many replies have come from the server so far.
+// To is where the driver connects to if it wants to reach another server, at target, over the same line: what happens to
+// the line happens to the connections to all its servers.
+func (l *Line) To(target string) (address string, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return "", net.ErrClosed
+	}
+	end := l.ends[target]
+	if end == nil {
+		if end, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+			return "", err
+		}
+		l.ends[target] = end
+		l.tasks.Go(func() { l.accept(end, target) })
+	}
+	return end.Addr().String(), nil
+}
+
+// CountOnly makes only those replies count, and be lost, of which counts says so; nil: all. Beside the answers to its calls
+// a driver may be told other things, at moments that a test doesn't choose. It is called under a lock.
+func (l *Line) CountOnly(counts func(target string, reply []byte) bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.counts = counts
+}
+
+// Replies is how many replies have come from the servers so far.
 func (l *Line) Replies() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -171,7 +201,9 @@ func (l *Line) close() {
 	l.mu.Lock()
 	l.closed = true
 	l.slow = 0
-	_ = l.listener.Close()
+	for _, end := range l.ends {
+		_ = end.Close()
+	}
 	l.cutAll()
 	l.mu.Unlock()
 	l.tasks.Wait()

@@ -77,7 +77,12 @@ type caller struct {
 
 func call(t *testing.T, l *Line) *caller {
 	t.Helper()
-	conn, err := net.Dial("tcp", l.Addr())
+	return callAt(t, l.Addr())
+}
+
+func callAt(t *testing.T, address string) *caller {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,6 +161,72 @@ func TestAReplyIsCutInTheMiddle(t *testing.T) {
 	got, err := c.ask("abcdef", time.Second)
 	if got != "+abc" || err == nil || !struck() {
 		t.Errorf("ask = %q, %v, want %q and an error", got, err, "+abc")
+	}
+}
+
+// callBoth calls two servers over one line.
+func callBoth(t *testing.T) (there, other *echo, l *Line, one, two *caller) {
+	t.Helper()
+	there, l = startBoth(t)
+	other = startEcho(t)
+	return there, other, l, call(t, l), callAt(t, to(t, l, other))
+}
+
+func to(t *testing.T, l *Line, e *echo) string {
+	t.Helper()
+	address, err := l.To(e.listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return address
+}
+
+func TestALineToSeveralServersIsOne(t *testing.T) {
+	there, other, l, one, two := callBoth(t)
+	if again := to(t, l, other); to(t, l, there) != l.Addr() || again != two.RemoteAddr().String() {
+		t.Errorf("a server is reached by more than one way")
+	}
+	struck := l.LoseReply(1)
+	if _, err := one.ask("a", time.Second); err != nil {
+		t.Errorf("the reply before the lost one: %v", err)
+	}
+	if got, err := two.ask("b", time.Second); err == nil || !struck() {
+		t.Errorf("the lost reply came from the other server: %q", got)
+	}
+	if there.all() != "a" || other.all() != "b" || l.Replies() != 2 || l.Connections() != 2 {
+		t.Errorf("the servers heard %q and %q; %d replies, %d connections", there.all(), other.all(), l.Replies(), l.Connections())
+	}
+	l.Break()
+	if _, err := one.ask("c", time.Second); err == nil {
+		t.Error("a connection outlives the break")
+	}
+	third := startEcho(t)
+	if conn, err := net.Dial("tcp", to(t, l, third)); err == nil {
+		_, _ = talk(t, conn).ask("d", time.Second)
+	}
+	if got := third.all(); got != "" {
+		t.Errorf("a broken line leads to a third server, which heard %q", got)
+	}
+	l.Mend()
+	if _, err := callAt(t, to(t, l, other)).ask("e", time.Second); err != nil {
+		t.Errorf("a mended line: %v", err)
+	}
+}
+
+func TestOnlyWhatCountsIsLost(t *testing.T) {
+	_, other, l, one, two := callBoth(t)
+	l.CountOnly(func(target string, reply []byte) bool {
+		return target == other.listener.Addr().String() && string(reply) != "+PONG\r\n"
+	})
+	struck := l.LoseReply(0)
+	if _, err := one.ask("a", time.Second); err != nil {
+		t.Errorf("the reply of a server whose replies don't count: %v", err)
+	}
+	if _, err := two.ask("PONG", time.Second); err != nil {
+		t.Errorf("a reply that doesn't count: %v", err)
+	}
+	if got, err := two.ask("b", time.Second); err == nil || !struck() || l.Replies() != 1 {
+		t.Errorf("a reply that counts came: %q; %d were counted", got, l.Replies())
 	}
 }
 
