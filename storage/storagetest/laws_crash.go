@@ -56,6 +56,9 @@ func eachReplyLost(t *testing.T, line Line, name string, try attempt) {
 		if check != nil {
 			check(what, err)
 		}
+		if !lost && n == 0 {
+			t.Fatalf("%s took no reply of the server: none could be lost", name)
+		}
 		if !lost {
 			return
 		}
@@ -95,16 +98,21 @@ func oneTryOneCopy(t *testing.T, r *rig) {
 func poppedOrNot(t *testing.T, r *rig) {
 	r, line := r.line(t)
 	q := r.queue(t)
-	q.post(labels(1, 200)...)
-	seen := map[string]int{}
+	const total, each = 200, 2
+	q.post(labels(1, total)...)
+	seen, mayBeGone := map[string]int{}, 0
 	eachReplyLost(t, line, "Pop", func() (func(ctx context.Context) error, func(string, error)) {
 		return func(ctx context.Context) error {
-			got, err := q.ds.Pop(ctx, q.QueueRef, 2)
-			for _, b := range bodies(got) {
-				seen[b]++
+				got, err := q.ds.Pop(ctx, q.QueueRef, each)
+				for _, b := range bodies(got) {
+					seen[b]++
+				}
+				return err
+			}, func(_ string, err error) {
+				if err != nil {
+					mayBeGone += each
+				}
 			}
-			return err
-		}, nil
 	})
 	for _, b := range bodies(q.listAll()) {
 		seen[b]++
@@ -114,8 +122,8 @@ func poppedOrNot(t *testing.T, r *rig) {
 			t.Errorf("message %s was seen %d times, by pops and afterwards", b, n)
 		}
 	}
-	if seen["200"] != 1 {
-		t.Error("the last message is gone, though no pop came near it")
+	if gone := total - len(seen); gone > mayBeGone {
+		t.Errorf("%d messages are gone that no pop gave; those that failed may have taken %d", gone, mayBeGone)
 	}
 }
 
