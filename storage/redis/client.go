@@ -41,7 +41,7 @@ type client struct {
 
 // openClient connects, and looks whether the servers are such as can be used.
 func openClient(ctx context.Context, s settings, log *slog.Logger, meter storage.Meter) (*client, error) {
-	c := &client{settings: s, log: log, meter: meter, dialer: newDialer(s.network(), meter)}
+	c := &client{settings: s, log: log, meter: meter, dialer: newDialer(s, meter)}
 	c.stopped, c.stop = context.WithCancel(context.WithoutCancel(ctx))
 	if err := c.connect(ctx); err != nil {
 		c.close()

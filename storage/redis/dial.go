@@ -24,7 +24,8 @@ const (
 // A dialer makes connections. A server that could not be reached several times in a row is left alone for a moment:
 // whoever wants it meanwhile is told so at once, so that calls don't pile up before a dead server.
 type dialer struct {
-	network string // tcp or unix
+	network string                               // tcp or unix
+	via     func(address string) (string, error) // settings.via
 	meter   storage.Meter
 
 	// breaks counts the connections that ended or could not be made: a server that is reached anew may have lost what it was told.
@@ -41,8 +42,8 @@ type failure struct {
 	err    error
 }
 
-func newDialer(network string, meter storage.Meter) *dialer {
-	return &dialer{network: network, meter: meter, failing: map[string]*failure{}}
+func newDialer(s settings, meter storage.Meter) *dialer {
+	return &dialer{network: s.network(), via: s.via, meter: meter, failing: map[string]*failure{}}
 }
 
 // A connectError says that there was no connection, so that nothing was sent.
@@ -60,7 +61,7 @@ func (d *dialer) dial(ctx context.Context, address string, plain *net.Dialer, se
 	if err := d.resting(address); err != nil {
 		return nil, &connectError{address, true, err}
 	}
-	conn, err := plain.DialContext(ctx, d.network, address)
+	conn, err := d.connect(ctx, address, plain)
 	if err == nil && secure != nil {
 		conn, err = encrypt(ctx, conn, address, plain.Timeout, secure)
 	}
@@ -71,6 +72,16 @@ func (d *dialer) dial(ctx context.Context, address string, plain *net.Dialer, se
 		return nil, &connectError{address, false, err}
 	}
 	return &greeting{Conn: conn, dialer: d, address: address}, nil
+}
+
+func (d *dialer) connect(ctx context.Context, address string, plain *net.Dialer) (net.Conn, error) {
+	if d.via != nil {
+		var err error
+		if address, err = d.via(address); err != nil {
+			return nil, err
+		}
+	}
+	return plain.DialContext(ctx, d.network, address)
 }
 
 func encrypt(ctx context.Context, conn net.Conn, address string, timeout time.Duration, config *tls.Config) (net.Conn, error) {

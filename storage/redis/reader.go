@@ -59,7 +59,7 @@ func OpenReader(ctx context.Context, uri string, o storage.Options) (*Reader, er
 	if err != nil {
 		return nil, fmt.Errorf("read from Redis: %w", err)
 	}
-	c := &client{settings: s, log: o.Logger, meter: o.Meter, dialer: newDialer(s.network(), o.Meter)}
+	c := &client{settings: s, log: o.Logger, meter: o.Meter, dialer: newDialer(s, o.Meter)}
 	c.stopped, c.stop = context.WithCancel(context.WithoutCancel(ctx))
 	r := &Reader{client: c}
 	if err := r.connect(); err != nil {

@@ -17,11 +17,14 @@ import (
 // Open opens both planes of the store at uri; see the package for its form, and [storage.Driver]. What happens when is judged by the
 // server's clock, unless o.Now is one that is not the machine's: then a test turns it, and the server is told the time with each call.
 func Open(ctx context.Context, uri string, o storage.Options) (storage.Opened, error) {
-	o = o.WithDefaults()
 	s, err := parseURI(uri)
 	if err != nil {
 		return storage.Opened{}, fmt.Errorf("open a store in Redis: %w", err)
 	}
+	return open(ctx, s, o.WithDefaults())
+}
+
+func open(ctx context.Context, s settings, o storage.Options) (storage.Opened, error) {
 	c, err := openClient(ctx, s, o.Logger, o.Meter)
 	if err != nil {
 		return storage.Opened{}, notYet(err)

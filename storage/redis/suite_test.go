@@ -3,9 +3,12 @@
 package redis
 
 import (
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/marconi-mq/marconi/internal/faultproxy"
 	"github.com/marconi-mq/marconi/internal/testservices"
@@ -16,27 +19,65 @@ import (
 // harness keeps each store in a namespace of one server, which it reaches by a line of its own.
 func harness(t testing.TB) storagetest.Harness {
 	server := testservices.StartRedis(t)
+	return harnessOver("redis://"+server.Address, nil, server)
+}
+
+// harnessOver keeps each store in a namespace of several servers, all of which it reaches by one line of its own. Counts is for
+// [faultproxy.Line.CountOnly].
+func harnessOver(uri string, counts func(target string, reply []byte) bool, servers ...*testservices.Redis) storagetest.Harness {
 	var lines sync.Map // by data store
-	open := func(t testing.TB, o storage.Options) storage.Opened {
+	openStore := func(t testing.TB, o storage.Options) storage.Opened {
 		t.Helper()
-		line := faultproxy.Start(t, server.Address, faultproxy.RESP)
-		s := mustOpenAt(t, "redis://"+line.Addr(), o)
-		lines.Store(s.Data, line)
-		return s
+		s, err := parseURI(uri)
+		if err != nil {
+			t.Fatal(err)
+		}
+		line := faultproxy.Start(t, servers[0].Address, faultproxy.RESP)
+		line.CountOnly(counts)
+		s.via = line.To
+		opened, err := open(t.Context(), s, o.WithDefaults())
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines.Store(opened.Data, line)
+		return opened
 	}
 	return storagetest.Harness{
-		Open: open,
+		Open: openStore,
 		Restart: func(t testing.TB, s storage.Opened, o storage.Options) storage.Opened {
 			t.Helper()
 			mustClose(t, s)
-			return open(t, o)
+			return openStore(t, o)
 		},
 		Cut: func(t testing.TB, s storage.Opened) storagetest.Line {
 			t.Helper()
 			line, _ := lines.Load(s.Data)
 			return line.(*faultproxy.Line)
 		},
-		Size: func(t testing.TB, s storage.Opened) int64 { return sizeOf(t, server, s.Data.(*dataStore)) },
+		Size: func(t testing.TB, s storage.Opened) int64 {
+			t.Helper()
+			size := int64(0)
+			for _, server := range servers {
+				if isPrimary(server) {
+					size += sizeOf(t, server, s.Data.(*dataStore))
+				}
+			}
+			return size
+		},
+	}
+}
+
+func isPrimary(server *testservices.Redis) bool { return server.Do("ROLE").([]any)[0] == "master" }
+
+// told are the replies to log-ins, of which servers before 7.2 don't know all, to questions of how servers stand to each other, and to signs
+// of life; and what comes unasked. What a script says looks otherwise.
+var told = regexp.MustCompile(`^(?:>|%|-ERR [Uu]nknown subcommand|\+OK\r|\+PONG\r|\*3\r\n\$6\r\nmaster\r|\*3\r\n\$5\r\nslave\r|\*\d+\r\n\*\d+\r\n:|\*\d+\r\n%)`)
+
+// answersOf counts what servers answer to calls. In a cluster and with sentinels the client asks every few seconds how they stand to each
+// other: to lose that would be no loss for a call. What a sentinel says is not counted at all.
+func answersOf(servers []*testservices.Redis) func(target string, reply []byte) bool {
+	return func(target string, reply []byte) bool {
+		return slices.ContainsFunc(servers, func(s *testservices.Redis) bool { return s.Address == target }) && !told.Match(reply)
 	}
 }
 
@@ -95,33 +136,35 @@ func TestData(t *testing.T) { storagetest.Data(t, harness(t)) }
 
 func TestControl(t *testing.T) { storagetest.Control(t, harness(t)) }
 
-// plainHarness keeps each store in a namespace of what is at uri.
-func plainHarness(uri string) storagetest.Harness {
-	open := func(t testing.TB, o storage.Options) storage.Opened {
-		t.Helper()
-		return mustOpenAt(t, uri, o)
-	}
-	return storagetest.Harness{
-		Open: open,
-		Restart: func(t testing.TB, s storage.Opened, o storage.Options) storage.Opened {
-			t.Helper()
-			mustClose(t, s)
-			return open(t, o)
-		},
+func suite(t *testing.T, h storagetest.Harness) {
+	t.Helper()
+	t.Run("no call, no answer", func(t *testing.T) { wantNoAnswers(t, h) })
+	t.Run("data", func(t *testing.T) { storagetest.Data(t, h) })
+	t.Run("control", func(t *testing.T) { storagetest.Control(t, h) })
+}
+
+// wantNoAnswers checks that a store that nobody calls is told nothing that counts: else a case would lose that in place of an answer.
+func wantNoAnswers(t *testing.T, h storagetest.Harness) {
+	s := h.Open(t, storage.Options{Namespace: "quiet"})
+	defer mustClose(t, s)
+	line := h.Cut(t, s).(*faultproxy.Line)
+	before := line.Replies()
+	time.Sleep(3 * time.Second) // in which a cluster is asked for its topology, and a sentinel several times
+	if n := line.Replies() - before; n > 0 || before == 0 {
+		t.Errorf("%d replies count before there was a call, and %d to open the store", n, before)
 	}
 }
 
 func TestSuiteOnCluster(t *testing.T) {
-	h := plainHarness("redis://" + testservices.StartCluster(t).Addresses() + "?cluster=true")
-	t.Run("data", func(t *testing.T) { storagetest.Data(t, h) })
-	t.Run("control", func(t *testing.T) { storagetest.Control(t, h) })
+	c := testservices.StartCluster(t)
+	h := harnessOver("redis://"+c.Addresses()+"?cluster=true", answersOf(c.Nodes), c.Nodes...)
+	suite(t, h)
 }
 
 func TestSuiteOnSentinel(t *testing.T) {
 	s := testservices.StartSentinel(t, testservices.SentinelOptions{})
-	h := plainHarness("redis://" + s.Addresses() + "?master=" + testservices.MasterName)
-	t.Run("data", func(t *testing.T) { storagetest.Data(t, h) })
-	t.Run("control", func(t *testing.T) { storagetest.Control(t, h) })
+	h := harnessOver("redis://"+s.Addresses()+"?master="+testservices.MasterName, answersOf(s.Servers), s.Servers...)
+	suite(t, h)
 }
 
 // BenchmarkSuite are the benchmarks that all drivers share.

@@ -28,7 +28,7 @@ const (
 	onReplicas                   // that the replicas have it
 )
 
-// settings are what a URI says.
+// settings are what a URI says, and a test.
 type settings struct {
 	scheme    string // redis or rediss, for messages
 	topology  topology
@@ -54,6 +54,8 @@ type settings struct {
 	socketTimeout  time.Duration // silence of a server that owes an answer, until a connection is given up; a second at least
 	reconnects     int           // tries after one that could not connect
 	reconnectSleep time.Duration // before the first of them, doubling
+
+	via func(address string) (string, error) // nil, or where a test wants connections to address to be made instead
 }
 
 // tlsFiles are what rediss: is told about certificates. Files are read when the store is opened.
