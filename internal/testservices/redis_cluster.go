@@ -141,6 +141,41 @@ func (c *Cluster) Failover(slot int) (dead, primary *Redis) {
 	c.t.Helper()
 	dead = c.Holder(slot)
 	dead.Kill()
+	return dead, c.awaitHolder(slot, dead)
+}
+
+// LonelyFailover is a [Cluster.Failover] of a primary that does something while it is cut off from its replica, which has
+// nothing of that. It must not take a second.
+func (c *Cluster) LonelyFailover(slot int, do func(primary *Redis)) (dead, primary *Redis) {
+	c.t.Helper()
+	dead = c.Holder(slot)
+	replica := c.ReplicaOf(dead)
+	replica.Pause() // or it would connect again at once
+	dead.Do("CLIENT", "KILL", "TYPE", "replica")
+	do(dead)
+	dead.Kill()
+	replica.Resume()
+	return dead, c.awaitHolder(slot, dead)
+}
+
+// ReplicaOf is the replica of a primary.
+func (c *Cluster) ReplicaOf(primary *Redis) *Redis {
+	c.t.Helper()
+	for _, one := range c.Nodes {
+		if one.process.ended() {
+			continue
+		}
+		if role := one.Do("ROLE").([]any); role[0] == "slave" && role[2] == int64(primary.port) {
+			return one
+		}
+	}
+	c.t.Fatalf("%s has no replica", primary.Address)
+	return nil
+}
+
+// awaitHolder waits until all nodes but a dead one know that another holds its slot.
+func (c *Cluster) awaitHolder(slot int, dead *Redis) (primary *Redis) {
+	c.t.Helper()
 	err := until(60*time.Second, func() error {
 		for _, one := range c.Nodes {
 			if one == dead {
@@ -157,7 +192,7 @@ func (c *Cluster) Failover(slot int) (dead, primary *Redis) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	return dead, primary
+	return primary
 }
 
 // BeginMigration makes a slot move to another primary: from now on keys may be moved.

@@ -55,7 +55,9 @@ func (c *client) connect(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if c.shared, err = rueidis.NewClient(options); err != nil {
+	own := options
+	own.DialCtxFn = c.dialer.dialShared
+	if c.shared, err = rueidis.NewClient(own); err != nil {
 		return err
 	}
 	if c.settings.topology == cluster && c.shared.Mode() != rueidis.ClientModeCluster {

@@ -27,6 +27,7 @@ type dialer struct {
 	network string                               // tcp or unix
 	via     func(address string) (string, error) // settings.via
 	meter   storage.Meter
+	lost    chan struct{} // has a value when a connection of dialShared has ended
 
 	// breaks counts the connections that ended or could not be made: a server that is reached anew may have lost what it was told.
 	breaks atomic.Uint64
@@ -43,7 +44,7 @@ type failure struct {
 }
 
 func newDialer(s settings, meter storage.Meter) *dialer {
-	return &dialer{network: s.network(), via: s.via, meter: meter, failing: map[string]*failure{}}
+	return &dialer{network: s.network(), via: s.via, meter: meter, lost: make(chan struct{}, 1), failing: map[string]*failure{}}
 }
 
 // A connectError says that there was no connection, so that nothing was sent.
@@ -72,6 +73,15 @@ func (d *dialer) dial(ctx context.Context, address string, plain *net.Dialer, se
 		return nil, &connectError{address, false, err}
 	}
 	return &greeting{Conn: conn, dialer: d, address: address}, nil
+}
+
+// dialShared connects to address, and notes when the connection ends.
+func (d *dialer) dialShared(ctx context.Context, address string, plain *net.Dialer, secure *tls.Config) (net.Conn, error) {
+	conn, err := d.dial(ctx, address, plain, secure)
+	if err != nil {
+		return nil, err
+	}
+	return &shared{greeting: conn.(*greeting)}, nil
 }
 
 func (d *dialer) connect(ctx context.Context, address string, plain *net.Dialer) (net.Conn, error) {
@@ -171,6 +181,26 @@ func (g *greeting) Read(b []byte) (int, error) {
 		err = &connectError{g.address, false, fmt.Errorf("no answer to the log-in: %w", err)}
 	}
 	return n, err
+}
+
+// A shared is a connection that many calls use, and that nobody ends while all is well.
+type shared struct {
+	*greeting
+	ended sync.Once
+}
+
+// Close notes the end of a connection that the server has let in.
+func (s *shared) Close() error {
+	err := s.greeting.Close()
+	if s.heard.Load() {
+		s.ended.Do(func() {
+			select {
+			case s.dialer.lost <- struct{}{}:
+			default: // that was noted already
+			}
+		})
+	}
+	return err
 }
 
 // config reads the files that the URI names. Without rediss: it is nil.

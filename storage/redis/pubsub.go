@@ -8,7 +8,10 @@ import (
 	"github.com/marconi-mq/marconi/internal/pause"
 )
 
-const longestSilence = 2 * time.Second // between two tries to subscribe
+const (
+	longestSilence = 2 * time.Second        // between two tries to subscribe
+	endTogether    = 100 * time.Millisecond // so do connections to a server that goes
+)
 
 // subscribe calls onMessage for each message on a channel until the client is closed, and onConnect whenever it has
 // subscribed, the first time and after each break: what was published meanwhile is lost. Both are called from goroutines of
@@ -54,4 +57,25 @@ func (c *client) listen(channel string, onMessage func(string), subscribed chan<
 			c.log.Warn("Redis can't be listened to: who waits in another process is woken late", "error", err)
 		}
 	}
+}
+
+// whenLost calls onLost whenever connections have ended that calls share, once for those that end together, until the client is closed.
+func (c *client) whenLost(onLost func()) {
+	c.tasks.Go(func() {
+		for {
+			select {
+			case <-c.stopped.Done():
+				return
+			case <-c.dialer.lost:
+			}
+			if pause.For(c.stopped, endTogether) != nil {
+				return
+			}
+			select {
+			case <-c.dialer.lost:
+			default:
+			}
+			onLost()
+		}
+	})
 }

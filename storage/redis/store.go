@@ -37,6 +37,9 @@ func newDataStore(ctx context.Context, b *base) *dataStore {
 // listen begins to hear what other calls tell. It waits for the line to be there, but not long: whoever waits before looks again then.
 func (d *dataStore) listen(ctx context.Context) {
 	connected := make(chan struct{}, 1)
+	if d.client.settings.topology == cluster { // elsewhere the subscription is lost with the server
+		d.client.whenLost(d.lookAgain)
+	}
 	d.client.subscribe(d.waiters.channel, d.hear, func() {
 		d.lookAgain()
 		select {

@@ -165,10 +165,52 @@ func TestAfterABreakAllLookAgain(t *testing.T) {
 	for _, w := range watches {
 		wantSignal(t, "who waited while the server changed", w, time.Second)
 	}
-	time.Sleep(100 * time.Millisecond)
-	f.post(posted(3, 600)...)
+	f.post(posted(3, 600)...) // at once: who was told to look is known to the server again
 	for _, w := range watches[:2] {
 		wantSignal(t, "who waits after the server changed", w, 100*time.Millisecond)
+	}
+}
+
+// A server that has forgotten those who wait, of which nobody heard, is told again, and they look for what was not told meanwhile.
+func TestWhoWasForgottenLooksAgain(t *testing.T) {
+	f := newRunningFixture(t)
+	w := f.Watch(f.q, marconi.Interest{Take: true})
+	defer w.Close()
+	f.server.Do("UNLINK", f.key("h"))
+	f.post(posted(1, 600)...)
+	wantSilence(t, "who was forgotten", w)
+	f.hub.At(f.q, f.now()) // as each 20 s
+	wantSignal(t, "who was forgotten, and is known again", w, time.Second)
+	f.hub.At(f.q, f.now())
+	wantSilence(t, "who is known", w)
+}
+
+func TestWhoMustLook(t *testing.T) {
+	w := waiters{of: map[string]*waiting{}}
+	w.add("h", newQueue("p", "q"), 2)
+	never := func() {}
+	for _, test := range []struct {
+		name       string
+		meanwhile  func()
+		told, knew bool
+		want       int
+	}{
+		{"the server could not be told", never, false, false, 0},
+		{"it may not have known", never, true, false, 2},
+		{"it knows", never, true, true, 0},
+		{"it had forgotten", never, true, false, 2},
+		{"a line breaks before the answer", func() { w.doubt() }, true, true, 0},
+		{"after that", never, true, true, 2},
+		{"it knows again", never, true, true, 0},
+	} {
+		answered := w.ask("h")
+		test.meanwhile()
+		if got := answered(test.told, test.knew); got != test.want {
+			t.Errorf("%s: %d are to look, want %d", test.name, got, test.want)
+		}
+	}
+	if got := w.ask("nobody")(true, false); got != 0 {
+		t.Errorf("%d are to look where nobody waits", got)
 	}
 }
 
@@ -205,5 +247,97 @@ func TestWhoWaitsHearsOfAnEarlierMoment(t *testing.T) {
 	case <-w.C():
 	case <-time.After(8 * time.Second):
 		t.Error("nobody told of a delay that was over after 3 s")
+	}
+}
+
+// The server that knew of those who wait dies, and its replica does not know of them. The process does not lose its subscription, which is at
+// another server.
+func TestWhoWaitsIsToldAfterAFailoverElsewhere(t *testing.T) {
+	t.Parallel()
+	c := testservices.StartCluster(t)
+	uri := "redis://" + c.Addresses() + "?cluster=true"
+	told := &figures{}
+	here, there := mustOpenAt(t, uri, storage.Options{Meter: told}), mustOpenAt(t, uri, storage.Options{})
+	t.Cleanup(func() { mustClose(t, here); mustClose(t, there) })
+	waits := here.Data.(*dataStore)
+	q := queueElsewhere(t, c, waits)
+	header := waits.keys.of(q)[0]
+
+	var watches []marconi.Watch
+	_, primary := c.LonelyFailover(c.Slot(header), func(primary *testservices.Redis) {
+		for _, i := range []marconi.Interest{{Take: true}, {Client: poster, Echo: true}} {
+			w := waits.Watch(q, i)
+			t.Cleanup(w.Close)
+			watches = append(watches, w)
+		}
+		if headerAt(t, primary, header).waited == 0 {
+			t.Fatal("the server does not know that somebody waits")
+		}
+	})
+	// A client may learn of a failover two seconds later than another one does, and asks each second.
+	const promptly = 3 * time.Second
+	promoted := time.Now()
+	posted := postSoon(t, there.Data, q)
+	t.Logf("another primary, %s, takes posts %v after it was promoted", primary.Address, posted.Sub(promoted))
+	for i, w := range watches {
+		late := seenBy(t, waits, q, w).Sub(posted)
+		t.Logf("watch %d led to what was posted %v later", i, late)
+		if late > promptly {
+			t.Errorf("watch %d led to what was posted %v later, want %v at most", i, late, promptly)
+		}
+	}
+	if n := told.get("redis_subscriptions_lost_total"); n > 0 {
+		t.Errorf("the subscription was lost %v times: it was not at another server", n)
+	}
+}
+
+// queueElsewhere names a queue whose primary and replica are others than the server that the store subscribes at.
+func queueElsewhere(t *testing.T, c *testservices.Cluster, d *dataStore) marconi.QueueRef {
+	t.Helper()
+	hears := func(node *testservices.Redis) bool {
+		return node.Do("PUBSUB", "NUMSUB", d.waiters.channel).([]any)[1].(int64) > 0
+	}
+	for range 100 {
+		q := newQueue("p", "q")
+		holder := c.Holder(c.Slot(d.keys.of(q)[0]))
+		if !hears(holder) && !hears(c.ReplicaOf(holder)) {
+			return q
+		}
+	}
+	t.Fatal("the store subscribes everywhere")
+	return marconi.QueueRef{}
+}
+
+// postSoon posts, again and again until that goes through, and tells when it did.
+func postSoon(t *testing.T, d marconi.DataStore, q marconi.QueueRef) time.Time {
+	t.Helper()
+	for end := time.Now().Add(15 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		_, err := d.Post(t.Context(), q, marconi.Post{Client: poster, Messages: posted(1, 600)})
+		if err == nil {
+			return time.Now()
+		}
+		if time.Now().After(end) {
+			t.Fatal(err)
+		}
+	}
+}
+
+// seenBy tells when somebody who looks at each signal of a watch sees a message.
+func seenBy(t *testing.T, d marconi.DataStore, q marconi.QueueRef, w marconi.Watch) time.Time {
+	t.Helper()
+	never := time.After(45 * time.Second)
+	for {
+		select {
+		case <-w.C():
+			page, err := d.List(t.Context(), q, marconi.Listing{Limit: 1, Client: poster, Echo: true})
+			if err != nil {
+				t.Errorf("a look after a signal: %v", err)
+			}
+			if len(page.Items) > 0 {
+				return time.Now()
+			}
+		case <-never:
+			t.Fatal("no signal led to the message")
+		}
 	}
 }

@@ -32,8 +32,10 @@ type waiters struct {
 }
 
 type waiting struct {
-	queue marconi.QueueRef
-	n     int
+	queue  marconi.QueueRef
+	n      int
+	said   bool // the server was told
+	unsure bool // something may have happened that was not told here: all are to look when the server knows of them
 }
 
 func (w *waiters) add(header string, q marconi.QueueRef, n int) {
@@ -59,15 +61,43 @@ func (w *waiters) queue(header string) (marconi.QueueRef, bool) {
 	return at.queue, true
 }
 
-// all are the queues that somebody waits for, and how many.
-func (w *waiters) all() map[marconi.QueueRef]int {
+// doubt makes all unsure, and gives their queues.
+func (w *waiters) doubt() []marconi.QueueRef {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	all := make(map[marconi.QueueRef]int, len(w.of))
+	queues := make([]marconi.QueueRef, 0, len(w.of))
 	for _, at := range w.of {
-		all[at.queue] = at.n
+		at.unsure = true
+		queues = append(queues, at.queue)
 	}
-	return all
+	return queues
+}
+
+// ask is called before the server is told of those who wait. Answered is to be called afterwards: with whether it was told and whether it
+// had known of them. It gives how many are to look.
+func (w *waiters) ask(header string) (answered func(told, knew bool) int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	at := w.of[header]
+	if at == nil {
+		return func(bool, bool) int { return 0 }
+	}
+	unsure := at.unsure
+	at.unsure = false // what happens from here on is another doubt
+	return func(told, knew bool) int {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if !told {
+			at.unsure = true
+			return 0
+		}
+		forgotten := at.said && !knew
+		at.said = true
+		if unsure || forgotten {
+			return at.n
+		}
+		return 0
+	}
 }
 
 // A watch is one who waits.
@@ -107,22 +137,25 @@ func concerns(e event, i marconi.Interest) bool {
 }
 
 // ask is what the hub asks: it says to the server that somebody waits here, and learns when something may become free by itself. What
-// does become free then is told as everything else.
+// does become free then is told as everything else. If the server had forgotten that somebody waits, or may have, all look once: from here
+// on they are told of what they don't find.
 func (d *dataStore) ask(q marconi.QueueRef) ([]event, time.Time) {
 	ctx, cancel := context.WithTimeout(d.living, watchLimit)
 	defer cancel()
+	answered := d.waiters.ask(d.keys.of(q)[0])
 	r, err := d.run(ctx, "wait for messages", d.scripts.watch, q, d.time(), d.waiters.channel, decimal(watchFor.Milliseconds()))
-	due := r.now
+	due, knew := r.now, int64(0)
 	if err == nil {
-		due = r.number(0)
+		due, knew = r.number(0), r.number(1)
 		err = r.err
 	}
+	look := answered(err == nil, knew == 1)
 	now := d.now()
 	if err != nil {
 		return nil, now.Add(watchRetry)
 	}
 	wait := min(watchAnew, max(waitLeast, time.Duration(min(due-r.now, watchAnew.Milliseconds()))*time.Millisecond))
-	return nil, now.Add(wait)
+	return make([]event, look), now.Add(wait)
 }
 
 // hear takes what another call, here or elsewhere, tells this process.
@@ -150,11 +183,10 @@ func (d *dataStore) hear(payload string) {
 	d.hub.Notify(q, events...)
 }
 
-// lookAgain makes all who wait look once, after the line to the server was broken or another server has taken over: it may not know any
-// more that they wait.
+// lookAgain makes all who wait look once, after the line to a server was broken or another one has taken over: it may not know any more
+// that they wait. They look when it does; a server that is not there yet would have nothing for them but an error.
 func (d *dataStore) lookAgain() {
-	for q, n := range d.waiters.all() {
+	for _, q := range d.waiters.doubt() {
 		d.hub.At(q, d.now())
-		d.hub.Notify(q, make([]event, n)...)
 	}
 }
