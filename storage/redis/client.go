@@ -182,6 +182,10 @@ func (c *client) run(ctx context.Context, s *script, keys, args []string) (rueid
 			m, err := r.ToMessage()
 			return m, named(err)
 		}
+		if o == refused && c.settings.topology == standalone && hasCode(r.Error().Error(), []string{"READONLY"}) {
+			// Behind that address there is another primary now, as a rule: whoever holds on to this connection never gets there.
+			c.dialer.renew()
+		}
 		if o != refused {
 			c.trouble.Store(time.Now().Add(troubleTime).UnixNano())
 		}

@@ -6,8 +6,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,13 +29,16 @@ type dialer struct {
 	network string                               // tcp or unix
 	via     func(address string) (string, error) // settings.via
 	meter   storage.Meter
-	lost    chan struct{} // has a value when a connection of dialShared has ended
 
-	// breaks counts the connections that ended or could not be made: a server that is reached anew may have lost what it was told.
+	// Of the connections that calls share: how many have ended, and a value when one has. A server that is reached anew may have lost
+	// what it was told.
 	breaks atomic.Uint64
+	lost   chan struct{}
 
-	mu      sync.Mutex // guards failing
+	mu      sync.Mutex // guards what follows
 	failing map[string]*failure
+	open    map[*greeting]struct{}
+	renewed time.Time
 }
 
 // A failure is what is known of a server that can't be reached.
@@ -44,7 +49,10 @@ type failure struct {
 }
 
 func newDialer(s settings, meter storage.Meter) *dialer {
-	return &dialer{network: s.network(), via: s.via, meter: meter, lost: make(chan struct{}, 1), failing: map[string]*failure{}}
+	return &dialer{
+		network: s.network(), via: s.via, meter: meter, lost: make(chan struct{}, 1),
+		failing: map[string]*failure{}, open: map[*greeting]struct{}{},
+	}
 }
 
 // A connectError says that there was no connection, so that nothing was sent.
@@ -72,7 +80,11 @@ func (d *dialer) dial(ctx context.Context, address string, plain *net.Dialer, se
 		}
 		return nil, &connectError{address, false, err}
 	}
-	return &greeting{Conn: conn, dialer: d, address: address}, nil
+	g := &greeting{Conn: conn, dialer: d, address: address}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.open[g] = struct{}{}
+	return g, nil
 }
 
 // dialShared connects to address, and notes when the connection ends.
@@ -82,6 +94,19 @@ func (d *dialer) dialShared(ctx context.Context, address string, plain *net.Dial
 		return nil, err
 	}
 	return &shared{greeting: conn.(*greeting)}, nil
+}
+
+// renew closes all connections, so that they are made anew, once a rest at most.
+func (d *dialer) renew() {
+	d.mu.Lock()
+	var open []*greeting
+	if now := time.Now(); now.Sub(d.renewed) >= longestRest {
+		d.renewed, open = now, slices.Collect(maps.Keys(d.open))
+	}
+	d.mu.Unlock()
+	for _, g := range open {
+		_ = g.Close()
+	}
 }
 
 func (d *dialer) connect(ctx context.Context, address string, plain *net.Dialer) (net.Conn, error) {
@@ -129,7 +154,6 @@ func (d *dialer) resting(address string) error {
 
 func (d *dialer) failed(address string, err error) {
 	d.meter.Add("redis_connections_failed_total", 1)
-	d.breaks.Add(1)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	f := d.failing[address]
@@ -163,13 +187,10 @@ type greeting struct {
 	heard   atomic.Bool
 }
 
-// Read notes the first word, or that there was none, and the end.
+// Read notes the first word, or that there was none.
 func (g *greeting) Read(b []byte) (int, error) {
 	n, err := g.Conn.Read(b)
 	if g.heard.Load() {
-		if err != nil {
-			g.dialer.breaks.Add(1)
-		}
 		return n, err
 	}
 	switch {
@@ -183,24 +204,46 @@ func (g *greeting) Read(b []byte) (int, error) {
 	return n, err
 }
 
+// Close implements [net.Conn].
+func (g *greeting) Close() error {
+	g.dialer.mu.Lock()
+	delete(g.dialer.open, g)
+	g.dialer.mu.Unlock()
+	return g.Conn.Close()
+}
+
 // A shared is a connection that many calls use, and that nobody ends while all is well.
 type shared struct {
 	*greeting
-	ended sync.Once
+	end sync.Once
 }
 
-// Close notes the end of a connection that the server has let in.
-func (s *shared) Close() error {
-	err := s.greeting.Close()
-	if s.heard.Load() {
-		s.ended.Do(func() {
-			select {
-			case s.dialer.lost <- struct{}{}:
-			default: // that was noted already
-			}
-		})
+// Read notes the end before anybody can make another connection.
+func (s *shared) Read(b []byte) (int, error) {
+	n, err := s.greeting.Read(b)
+	if err != nil {
+		s.ended()
 	}
-	return err
+	return n, err
+}
+
+// Close implements [net.Conn].
+func (s *shared) Close() error {
+	s.ended()
+	return s.greeting.Close()
+}
+
+func (s *shared) ended() {
+	s.end.Do(func() {
+		if !s.heard.Load() { // it never let us in
+			return
+		}
+		s.dialer.breaks.Add(1)
+		select {
+		case s.dialer.lost <- struct{}{}:
+		default: // that was noted already
+		}
+	})
 }
 
 // config reads the files that the URI names. Without rediss: it is nil.

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -300,5 +301,32 @@ func TestAStartWithoutReplicas(t *testing.T) {
 	}
 	if _, err := f.Post(t.Context(), f.q, marconi.Post{Client: poster, Messages: posted(1, 600)}); !errors.Is(err, marconi.ErrUnavailable) {
 		t.Errorf("a post that no replica has: %v", err)
+	}
+}
+
+// Behind one address another server may become the primary, while connections to the old one stay open: writes find the new one.
+func TestTheAddressOfAnotherPrimary(t *testing.T) {
+	for _, options := range []string{"", "durability=replicas"} {
+		old := testservices.StartRedis(t)
+		next := startReplica(t, old)
+		var holder atomic.Pointer[testservices.Redis]
+		holder.Store(old)
+		s, err := parseURI("redis://" + old.Address + "?" + options)
+		wantNoError(t, err)
+		s.via = func(string) (string, error) { return holder.Load().Address, nil }
+		opened, err := open(t.Context(), s, storage.Options{}.WithDefaults())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { mustClose(t, opened) })
+		f := &fixture{dataStore: opened.Data.(*dataStore), t: t, server: old, opened: opened, q: newQueue("p", "q")}
+		f.postSafely(1)
+
+		next.Do("REPLICAOF", "NO", "ONE")
+		holder.Store(next)
+		host, port, _ := strings.Cut(next.Address, ":")
+		old.Do("REPLICAOF", host, port)
+		awaitReplicas(t, next, 1)
+		f.postSafely(1) // one whose connection was just given up may be refused
 	}
 }
