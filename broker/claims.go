@@ -98,13 +98,18 @@ func (b *Broker) claim(ctx context.Context, q queueRecord, r marconi.ClaimReques
 		return nil, err
 	}
 	r.MaxClaims = q.rules.maxClaims
+	full := false
 	for {
 		claimed, err := b.data.Claim(ctx, q.ref, r)
 		if err != nil {
 			return nil, err
 		}
-		if len(claimed.Spent) > 0 {
+		if len(claimed.Spent) > 0 && !full {
 			err = b.bury(ctx, q.ref, claimed, dead)
+		}
+		if errors.Is(err, marconi.ErrFull) {
+			// Dead letters wait where they are until there is room. Who empties the store is given what stands behind them.
+			full, err = true, nil
 		}
 		if len(claimed.Messages) > 0 {
 			// What could not be moved waits for its lease's end, and the next claim: no reason to refuse the others.
