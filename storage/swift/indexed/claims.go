@@ -122,7 +122,7 @@ func (s *Store) UpdateClaim(ctx context.Context, q marconi.QueueRef, id marconi.
 			return err
 		}
 		entries := entriesOf(c.Messages)
-		if _, err := s.outlive(ctx, q, entries, end); err != nil {
+		if err := s.outliveOrFail(ctx, q, entries, end); err != nil {
 			return err
 		}
 		s.ends.claimed(id, entries)

@@ -37,7 +37,7 @@ func (s *Store) letGo(ctx context.Context, letters []entry, d marconi.DeadLetter
 		return err
 	}
 	for _, l := range letters {
-		if _, err := s.outlive(ctx, d.Queue, []entry{l}, s.latest(lifeOf(l, d))); err != nil {
+		if err := s.outliveOrFail(ctx, d.Queue, []entry{l}, s.latest(lifeOf(l, d))); err != nil {
 			return err
 		}
 	}

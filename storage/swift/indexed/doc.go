@@ -23,8 +23,8 @@
 //
 //	post                      1 PUT, then 1 call of the index; 0 PUT if all bodies are short
 //	list, get, claim          1 call of the index, then 1 GET for each segment that is not cached, all at once
-//	update of a claim         1 call of the index, 2 if another process made the claim; before it 1 POST for each segment that
-//	                          would end before its messages do: after a day of renewals, then once a fortnight; so does a claim
+//	update of a claim         1 call of the index, 2 if another process made the claim; before it 1 HEAD and 1 POST for each segment
+//	                          that would end before its messages do: after a day of renewals, then once a fortnight; so does a claim
 //	                          after its call of the index, also for what a former claim may have made live longer
 //	release, delete, stats    1 call of the index; later 1 bulk-delete for up to 1000 segments
 //	pop                       2 calls of the index, and the GETs between them
@@ -39,8 +39,9 @@
 // under its name; a post whose outcome in the index nobody knows leaves its segment to expire.
 //
 // A proxy may say 404 of an object that is there, while replicas are down. So a 404 never removes a message: all replicas are
-// asked, also before it is believed of a segment that is to be extended; then a get is Unavailable, a listing leaves the message out, and a claim or pop keeps it held and unseen until the claim
-// ends (of a pop: a minute). Meter swift_bodies_not_found_total counts those.
+// asked; then a get is Unavailable, a listing leaves the message out, and a claim or pop keeps it held and unseen until the claim
+// ends (of a pop: a minute). Meter swift_bodies_not_found_total counts those. A segment that is to be extended and can't be found is put
+// again if it is cached; if not, the update of the claim, or the move, is Unavailable as long as the segment should be there.
 //
 // When Swift gives no answer, a claim is given back, and the call is Unavailable. Such an attempt counts in the messages'
 // claim counts; while the last request failed, bodies are read before anything is claimed, so that an outage makes no dead letters.

@@ -67,7 +67,6 @@ func (s *Store) outlive(ctx context.Context, q marconi.QueueRef, entries []entry
 				lost = map[objects.Path]bool{}
 			}
 			lost[e.ref.at] = true
-			s.cache.remove(e.ref.at)
 		case err != nil:
 			return lost, fmt.Errorf("extend the life of segment %s: %w", e.ref.at.Name, err)
 		}
@@ -76,35 +75,67 @@ func (s *Store) outlive(ctx context.Context, q marconi.QueueRef, entries []entry
 	return lost, nil
 }
 
-// extend gives a segment an end that no other process, which may extend it at the same time for a shorter claim, brings forward:
-// the later request has the later end.
-func (s *Store) extend(ctx context.Context, q marconi.QueueRef, e entry, until time.Time) error {
-	end := s.endFor(until)
-	if s.o.layout().home(q).hash != hashOf(e.ref.at) {
-		if err := s.moved.mark(ctx, []entry{e}, end); err != nil {
-			return err
+// outliveOrFail is outlive for what is confirmed as done. A segment that can't be found is not lost yet while it should be there: servers that
+// have it may be away, and when they are back it would end before its messages. Past its end it is gone, and there is nothing to wait for.
+func (s *Store) outliveOrFail(ctx context.Context, q marconi.QueueRef, entries []entry, until time.Time) error {
+	lost, err := s.outlive(ctx, q, entries, until)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if lost[e.ref.at] && s.ends.of(e.ref).After(s.o.Now().Add(-skew)) {
+			return fmt.Errorf("extend the life of segment %s: %w", e.ref.at.Name, errLost)
 		}
 	}
+	return nil
+}
+
+func (s *Store) extend(ctx context.Context, q marconi.QueueRef, e entry, until time.Time) error {
 	for try := 1; ; try++ {
-		err := s.client.Post(ctx, e.ref.at, attributes(e.ref.count, end))
-		if err == nil {
-			s.ends.segments.put(e.ref.at, end)
-			return nil
-		}
-		if errors.Is(err, objects.ErrMissing) && s.missing(ctx, e.ref.at) {
-			return errLost
-		}
-		if try == tries || !rest(ctx, try) {
+		err := s.extendOnce(ctx, q, e, until)
+		if err == nil || errors.Is(err, errLost) || errors.Is(err, marconi.ErrFull) || try == tries || !rest(ctx, try) {
 			return err
 		}
 	}
 }
 
-// missing asks all replicas for a segment that a proxy says is not there. To take its word for it would let the segment end before
-// its messages.
-func (s *Store) missing(ctx context.Context, at objects.Path) bool {
-	_, err := s.client.Head(ctx, at, true)
-	return errors.Is(err, objects.ErrMissing)
+// extendOnce gives a segment a later end, and never an earlier one: another process may know of more that its messages need, or have
+// larger limits, so it looks first what end the segment has. Two processes that do this at the same moment don't see each other, and the later
+// POST stays; by the same limits, and for lives within them, that has the later end.
+func (s *Store) extendOnce(ctx context.Context, q marconi.QueueRef, e entry, until time.Time) error {
+	stored, err := s.client.Head(ctx, e.ref.at, true) // all replicas: one proxy's 404 is not believed
+	missing := errors.Is(err, objects.ErrMissing)
+	if err != nil && !missing {
+		return err
+	}
+	end, enough := stored.DeleteAt, !missing && !stored.DeleteAt.Before(until)
+	if far := s.endFor(until); !enough && end.Before(far) {
+		end = far
+	}
+	if s.o.layout().home(q).hash != hashOf(e.ref.at) {
+		if err = s.moved.mark(ctx, []entry{e}, end); err != nil {
+			return err
+		}
+	}
+	switch {
+	case missing:
+		err = s.putAgain(ctx, e, end)
+	case !enough:
+		err = s.client.Post(ctx, e.ref.at, attributes(e.ref.count, end))
+	}
+	if err == nil {
+		s.ends.segments.put(e.ref.at, end)
+	}
+	return err
+}
+
+// putAgain stores a segment that Swift can't find, if this process has it still. It never changes, so that is no harm to one that turns up.
+func (s *Store) putAgain(ctx context.Context, e entry, end time.Time) error {
+	found, cached := s.cache.get(e.ref.at)
+	if !cached {
+		return errLost
+	}
+	return s.put(ctx, &upload{at: e.ref.at, segment: found, end: end})
 }
 
 // endFor is the end that a segment gets which has to live until then: later than all that may happen now to its messages.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/marconi-mq/marconi"
+	"github.com/marconi-mq/marconi/storage"
 	"github.com/marconi-mq/marconi/storage/swift/swifttest"
 )
 
@@ -33,7 +34,7 @@ func TestClaimExtendsSegments(t *testing.T) {
 	f.post(60, "3")
 	f.post(10_000_000, "lives longer than the claim")
 	c := marconi.ClaimRequest{ID: newClaimID(), TTL: 100_000, Limit: 10}
-	f.wantCost("a claim", cost{indexCalls: 1, swifttest.Post: 2}, func() { _, _ = f.Claim(f.ctx(), f.q, c) })
+	f.wantCost("a claim", cost{indexCalls: 1, swifttest.Head: 2, swifttest.Post: 2}, func() { _, _ = f.Claim(f.ctx(), f.q, c) })
 	f.wantCost("the same again", cost{indexCalls: 1}, func() { _, _ = f.Claim(f.ctx(), f.q, c) })
 	f.clock.pass(100_000*time.Second - time.Second)
 	f.forgetSegments()
@@ -56,12 +57,12 @@ func TestUpdateExtendsSegments(t *testing.T) {
 	update := func() error {
 		return f.UpdateClaim(f.ctx(), f.q, claim, marconi.ClaimUpdate{TTL: 40_000, Grace: 60_000})
 	}
-	if err := update(); err != nil || order != "Claimed post UpdateClaim " {
+	if err := update(); err != nil || order != "Claimed head post UpdateClaim " {
 		t.Errorf("UpdateClaim: %v, with %q; the segment comes first", err, order)
 	}
 	f.index.plan(nil)
 	other := f.beside(Options{}) // which has to look what the claim holds
-	other.wantCost("an update in another process", cost{indexCalls: 2, swifttest.Post: 1}, func() {
+	other.wantCost("an update in another process", cost{indexCalls: 2, swifttest.Head: 1}, func() {
 		_ = other.UpdateClaim(f.ctx(), f.q, claim, marconi.ClaimUpdate{TTL: 40_000, Grace: 60_000})
 	})
 	f.clock.pass(100_000*time.Second - time.Second)
@@ -115,7 +116,7 @@ func TestExtensionThatIsMadeUpFor(t *testing.T) {
 	_, err := f.Claim(f.ctx(), f.q, marconi.ClaimRequest{ID: newClaimID(), TTL: 100_000, Limit: 2})
 	wantUnavailable(t, "Claim", err)
 	f.swift.Reset()
-	f.wantCost("the next claim", cost{swifttest.Post: 1, indexCalls: 1}, func() { f.claim(60, 2) })
+	f.wantCost("the next claim", cost{swifttest.Head: 1, swifttest.Post: 1, indexCalls: 1}, func() { f.claim(60, 2) })
 	f.clock.pass(100_000*time.Second - time.Second)
 	f.forgetSegments()
 	f.want("just before its end", f.list(), "1 2")
@@ -131,23 +132,72 @@ func TestNoExtensionOfWhatWasClaimedBefore(t *testing.T) {
 	}
 }
 
-// A segment that can't be found to be extended is lost: its message stays under the claim, and hidden.
-func TestExtensionOfALostSegment(t *testing.T) {
+// A segment that can't be found to be extended is stored again by who has it.
+func TestExtensionOfASegmentThatIsGone(t *testing.T) {
 	f := newFixture(t, Options{})
-	ids := f.postSingly(60, "1", "2")
-	lose := func() {
-		f.swift.Fail(swifttest.Post, 1, swifttest.Vanished)
-		f.swift.Fail(swifttest.Head, 1, swifttest.Vanished)
+	f.post(60, "1", "2")
+	if err := f.account.Delete(f.ctx(), f.segments()[0]); err != nil {
+		t.Fatal(err)
 	}
-	lose()
+	f.wantCost("a claim", cost{swifttest.Head: 1, swifttest.Put: 1, indexCalls: 1}, func() { f.claim(100_000, 2) })
+	f.clock.pass(100_000*time.Second - time.Second)
+	f.forgetSegments()
+	f.want("just before their end", f.list(), "1 2")
+}
+
+// uncached keeps no segment in memory.
+var uncached = Options{CacheBytes: 1}
+
+// A segment that can't be found to be extended, and that nobody has: its message stays under a new claim, and hidden.
+func TestClaimOfALostSegment(t *testing.T) {
+	f := newFixture(t, uncached)
+	f.postSingly(60, "1", "2")
+	f.swift.Fail(swifttest.Head, 1, swifttest.Vanished)
 	claim, got := f.claim(100_000, 2)
 	f.want("Claim", got, "2")
-	lose()
-	if err := f.UpdateClaim(f.ctx(), f.q, claim, marconi.ClaimUpdate{TTL: 200_000}); err != nil {
-		t.Errorf("UpdateClaim: %v; who has the body goes on", err)
+	for _, m := range f.list() {
+		if m.Claim != claim {
+			t.Errorf("message %s is under %q, want it under the claim", m.Body, m.Claim)
+		}
 	}
-	if m, err := f.Message(f.ctx(), f.q, ids[0]); err != nil || m.Claim != claim {
-		t.Errorf("the message is under %q, %v; want it under the claim", m.Claim, err)
+}
+
+// What could not be extended is not confirmed: when the servers are back that have the segment, it would end before its message.
+func TestRenewalThatFindsNoSegment(t *testing.T) {
+	f := newFixture(t, uncached)
+	f.post(60, "1")
+	claim, _ := f.claim(60, 1)
+	update := func() error { return f.UpdateClaim(f.ctx(), f.q, claim, marconi.ClaimUpdate{TTL: 100_000}) }
+	f.swift.Fail(swifttest.Head, 1, swifttest.Vanished)
+	wantUnavailable(t, "UpdateClaim", update())
+	if c, err := f.Claimed(f.ctx(), f.q, claim); err != nil || c.TTL != 60 {
+		t.Errorf("the claim has TTL %d, %v; want it as it was", c.TTL, err)
+	}
+	if err := update(); err != nil {
+		t.Errorf("UpdateClaim when it is there again: %v", err)
+	}
+	f.clock.pass(100_000*time.Second - time.Second)
+	f.want("just before its end", f.list(), "1")
+}
+
+// A segment that is past its end does not come back, so nobody is kept from renewing what else his claim holds.
+func TestRenewalOfWhatHasEnded(t *testing.T) {
+	f := newFixture(t, uncached)
+	f.post(60, "1")
+	claim, _ := f.claim(60, 1)
+	if err := f.account.Delete(f.ctx(), f.segments()[0]); err != nil {
+		t.Fatal(err)
+	}
+	// Renewed all the while by a process that knows of a later end.
+	if err := f.index.UpdateClaim(f.ctx(), f.q, claim, marconi.ClaimUpdate{TTL: 100_000}); err != nil {
+		t.Fatal(err)
+	}
+	update := func() error { return f.UpdateClaim(f.ctx(), f.q, claim, marconi.ClaimUpdate{TTL: 600}) }
+	f.clock.pass(reserve)
+	wantUnavailable(t, "UpdateClaim before the end of the segment", update())
+	f.clock.pass(time.Minute + skew)
+	if err := update(); err != nil {
+		t.Errorf("UpdateClaim past the end of the segment: %v", err)
 	}
 }
 
@@ -156,7 +206,7 @@ func TestExtensionOfASegmentThatIsThere(t *testing.T) {
 	f := newFixture(t, Options{})
 	f.post(60, "1")
 	f.swift.Fail(swifttest.Post, 1, swifttest.Vanished)
-	want := cost{swifttest.Post: 2, swifttest.Head: 1, indexCalls: 1}
+	want := cost{swifttest.Post: 2, swifttest.Head: 2, indexCalls: 1}
 	f.wantCost("a claim with one 404", want, func() { f.claim(100_000, 1) })
 	f.clock.pass(100_000*time.Second - time.Second)
 	f.forgetSegments()
@@ -165,6 +215,39 @@ func TestExtensionOfASegmentThatIsThere(t *testing.T) {
 	f.post(60, "2")
 	_, err := f.Claim(f.ctx(), f.q, marconi.ClaimRequest{ID: newClaimID(), TTL: 100_000, Limit: 1})
 	wantUnavailable(t, "Claim of what is there and can't be extended", err)
+}
+
+// A segment's end never comes nearer, whoever extends it: not by a process with smaller limits, nor by one that does not know how long other
+// messages of it live.
+func TestExtensionsNeverShorten(t *testing.T) {
+	smaller := marconi.DefaultLimits()
+	smaller.MaxMessageTTL, smaller.MaxClaimTTL, smaller.MaxClaimGrace = 3600, 600, 600
+	const day = 24 * 3600
+	for name, tt := range map[string]struct {
+		life    marconi.Seconds
+		another Options
+	}{
+		"by a process that has just started": {40 * day, Options{}}, // more than the limits allow
+		"by one with smaller limits":         {14 * day, Options{Options: storage.Options{Limits: smaller}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, Options{})
+			f.post(600, "1", "2")
+			got := f.spend()
+			got.Spent = got.Spent[:1]
+			dead := f.bury(got, tt.life)
+			other := f.beside(tt.another)
+			f.clock.pass(marconi.SpentLease)
+			claim, _ := f.claim(60, 1) // the second, of the same segment
+			f.clock.pass(50 * time.Second)
+			if err := other.UpdateClaim(f.ctx(), f.q, claim, marconi.ClaimUpdate{TTL: 100_000}); err != nil {
+				t.Fatal(err)
+			}
+			f.clock.pass(tt.life.Duration() - 2*time.Minute)
+			f.forgetSegments()
+			dead.want("the letter before its end", dead.list(), "1")
+		})
+	}
 }
 
 func TestUpdateOfWhatIsNoClaim(t *testing.T) {
