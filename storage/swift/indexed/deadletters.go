@@ -2,6 +2,7 @@ package indexed
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -101,6 +102,26 @@ func (l *movedLog) mark(ctx context.Context, letters []entry, until time.Time) e
 		l.note(hash, until)
 	}
 	return nil
+}
+
+// markForSegment enters the queue of a letter whose segment is to have that end, and gives until when the segment is spared, up to that. A full
+// index takes no entry: then a former one will do that lasts until the letter has ended, so that nobody is kept from emptying it.
+func (l *movedLog) markForSegment(ctx context.Context, letter entry, ended, end time.Time) (time.Time, error) {
+	err := l.mark(ctx, []entry{letter}, end)
+	if err == nil {
+		return end, nil
+	}
+	if !errors.Is(err, marconi.ErrFull) || l.catchUp(ctx) != nil {
+		return time.Time{}, err
+	}
+	spared := l.until(hashOf(letter.ref.at))
+	if spared.Before(ended) {
+		return time.Time{}, err
+	}
+	if spared.Before(end) {
+		return spared, nil
+	}
+	return end, nil
 }
 
 func (l *movedLog) note(hash string, until time.Time) {

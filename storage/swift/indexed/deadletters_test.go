@@ -3,6 +3,7 @@
 package indexed
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -182,6 +183,59 @@ func TestMoveThatFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.want("List after the move", f.list(), "")
+}
+
+// A full index takes no note that a letter has left its queue, so it stays there.
+func TestMoveIntoAFullIndex(t *testing.T) {
+	f := newFixture(t, Options{})
+	f.post(600, "1")
+	got := f.spend()
+	f.index.failing("Post", marconi.ErrFull, false)
+	move := func() error {
+		return f.MoveSpent(f.ctx(), f.q, got.Lease, []marconi.MessageID{got.Spent[0].ID}, marconi.DeadLetter{Queue: newQueue()})
+	}
+	if err := move(); !errors.Is(err, marconi.ErrFull) {
+		t.Errorf("MoveSpent: %v, want %v", err, marconi.ErrFull)
+	}
+	f.want("List", f.list(), "1")
+	f.index.plan(nil)
+	if err := move(); err != nil {
+		t.Errorf("MoveSpent when there is room: %v", err)
+	}
+}
+
+// Letters that have left their queue are claimed and renewed also while the index is full, as long as the note lasts that they have: to empty the
+// index is their consumers' business.
+func TestDeadLettersInAFullIndex(t *testing.T) {
+	f := newFixture(t, Options{})
+	f.post(600, "1")
+	const days14 = 14 * 24 * 3600
+	dead := f.bury(f.spend(), days14)
+	f.clock.pass(days14*time.Second - 2*time.Minute)
+	f.index.failing("Post", marconi.ErrFull, false)
+	c := marconi.ClaimRequest{ID: newClaimID(), TTL: 100_000, Limit: 1}
+	if got, err := dead.Claim(f.ctx(), dead.q, c); err != nil || len(got.Messages) != 1 {
+		t.Fatalf("Claim: %+v, %v; want the letter", got, err)
+	}
+	update := func() error { return dead.UpdateClaim(f.ctx(), dead.q, c.ID, marconi.ClaimUpdate{TTL: c.TTL}) }
+	f.clock.pass(99_999 * time.Second)
+	if err := update(); err != nil {
+		t.Errorf("UpdateClaim while the note lasts: %v", err)
+	}
+	if err := f.Purge(f.ctx(), f.q); err != nil {
+		t.Fatal(err)
+	}
+	f.collect()
+	f.forgetSegments()
+	dead.want("the letter, after a purge of its old queue", dead.list(), "1")
+	f.clock.pass(99_999 * time.Second)
+	if err := update(); !errors.Is(err, marconi.ErrFull) {
+		t.Errorf("UpdateClaim beyond the note: %v, want %v", err, marconi.ErrFull)
+	}
+	f.index.plan(nil)
+	if err := update(); err != nil {
+		t.Errorf("UpdateClaim when there is room: %v", err)
+	}
 }
 
 // plainIndex is an index that can't move dead letters.

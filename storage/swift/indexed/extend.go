@@ -112,8 +112,9 @@ func (s *Store) extendOnce(ctx context.Context, q marconi.QueueRef, e entry, unt
 	if far := s.endFor(until); !enough && end.Before(far) {
 		end = far
 	}
+	known := end
 	if s.o.layout().home(q).hash != hashOf(e.ref.at) {
-		if err = s.moved.mark(ctx, []entry{e}, end); err != nil {
+		if known, err = s.moved.markForSegment(ctx, e, until, end); err != nil {
 			return err
 		}
 	}
@@ -124,7 +125,7 @@ func (s *Store) extendOnce(ctx context.Context, q marconi.QueueRef, e entry, unt
 		err = s.client.Post(ctx, e.ref.at, attributes(e.ref.count, end))
 	}
 	if err == nil {
-		s.ends.segments.put(e.ref.at, end)
+		s.ends.segments.put(e.ref.at, known)
 	}
 	return err
 }
