@@ -59,6 +59,8 @@ var (
 	ErrSealed = &Error{Conflict, "sealed", "the queue has moved to another store"}
 	// ErrForeignData says that a data store holds the messages of another control store.
 	ErrForeignData = &Error{Conflict, "foreign-data", "the data store belongs to another control store"}
+	// ErrForeignPart says that the parts of a data store which is made of several do not belong together.
+	ErrForeignPart = &Error{Conflict, "foreign-part", "a part of the data store belongs to another one"}
 	// ErrFull says that a store holds as much as it may. What makes room in it goes on: deletions, claims, pops.
 	ErrFull = &Error{Unavailable, "full", "the store is full"}
 	// ErrUnavailable says that a store did not answer in time, or could not do what it was asked.

@@ -66,7 +66,7 @@ type DataStore interface {
 	Collect(ctx context.Context) (int, error)
 
 	// Bind ties the data to the control store of that ID, for ever: with another ID it is ErrForeignData, unless adopt
-	// is set, which ties it anew.
+	// is set, which ties it anew. So it is with the parts of a store that is made of several: ErrForeignPart.
 	Bind(ctx context.Context, control string, adopt bool) error
 	// Queues lists the queues that hold messages, for adoption by a new control store.
 	Queues(ctx context.Context) ([]QueueRef, error)

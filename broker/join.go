@@ -9,8 +9,8 @@ import (
 )
 
 // Join brings a control store and a data store together, before a broker works with them. Data belongs to one control
-// store, whose queues tell its messages from those of deleted queues: with another it is ErrForeignData. adopt ties the
-// data to this control store for good, and makes a queue for all data of queues that this control store doesn't have.
+// store, whose queues tell its messages from those of deleted queues: with another it is ErrForeignData, and ErrForeignPart if
+// not even what the data is in belongs together. adopt ties the data to this control store for good, and makes a queue for all data of queues that this control store doesn't have.
 // It reports how many queues it made.
 func Join(ctx context.Context, control marconi.ControlStore, data marconi.DataStore, adopt bool) (adopted int, err error) {
 	id, err := control.ID(ctx)
@@ -18,7 +18,8 @@ func Join(ctx context.Context, control marconi.ControlStore, data marconi.DataSt
 		return 0, fmt.Errorf("ask the control store's id: %w", err)
 	}
 	err = data.Bind(ctx, id, false)
-	if !errors.Is(err, marconi.ErrForeignData) || !adopt {
+	foreign := errors.Is(err, marconi.ErrForeignData) || errors.Is(err, marconi.ErrForeignPart)
+	if !foreign || !adopt {
 		return 0, wrap("bind the data to the control store", err)
 	}
 	queues, err := data.Queues(ctx)

@@ -121,6 +121,10 @@ func (s *Server) open(ctx context.Context, o Options) error {
 		return fmt.Errorf("%s holds messages of another control store than %s: open it with that one, or start once with --adopt-data to make its queues this one's",
 			config.Redact(o.DataURI), config.Redact(s.controlURI))
 	}
+	if part := (*marconi.Error)(nil); errors.Is(err, marconi.ErrForeignPart) && errors.As(err, &part) {
+		return fmt.Errorf("%s: %s: name what belongs together, or a prefix of its own; or start once with --adopt-data to tie these to each other, "+
+			"without the bodies that are elsewhere", config.Redact(o.DataURI), part.Text)
+	}
 	if err != nil {
 		return err
 	}

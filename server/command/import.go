@@ -218,6 +218,8 @@ func (i *importing) explain(ctx context.Context, err error, c importer.Counts, j
 	case errors.Is(err, marconi.ErrForeignData):
 		return unusable, fmt.Errorf("%s holds messages of another control store than %s: name that one with --to-control",
 			config.Redact(i.to), config.Redact(i.toControl))
+	case errors.Is(err, marconi.ErrForeignPart):
+		return unusable, err
 	case errors.Is(err, importer.ErrJournal):
 		return unusable, fmt.Errorf("%w (--state)", err)
 	case i.dryRun && ctx.Err() != nil:

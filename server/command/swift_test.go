@@ -57,6 +57,37 @@ func TestSwift(t *testing.T) {
 			}
 		})
 	}
+	t.Run("an index that was lost", func(t *testing.T) {
+		home := t.TempDir()
+		args := []string{"--listen", "127.0.0.1:0", "--store", swift.StorageURI + "&prefix=lost"}
+		begin := func(more ...string) *process {
+			return start(t, []string{"XDG_DATA_HOME=" + home}, append(args, more...)...)
+		}
+		post := func(p *process) {
+			wantPosted(t, p.base(t)+"/v1.1/queues/jobs/messages", fmt.Sprintf(`{"messages": [{"ttl": 300, "body": %q}]}`, strings.Repeat("x", 3000)))
+			p.stop()
+			p.wait(t)
+		}
+		post(begin())
+		post(begin())
+		files, err := filepath.Glob(filepath.Join(home, "marconi", "marconi-swift*"))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("the index is in %v, %v", files, err)
+		}
+		for _, name := range files {
+			if err := os.Remove(name); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p := begin()
+		status, said := p.wait(t), p.err.String()
+		if status != unusable || !strings.Contains(said, "lost-segments-") || !strings.Contains(said, "--adopt-data") || strings.Contains(said, "testing") ||
+			strings.Count(said, "\n") != 1 {
+			t.Errorf("exit status %d, it says\n%s\nwant %d and a sentence about --adopt-data", status, said, unusable)
+		}
+		post(begin("--adopt-data"))
+		post(begin())
+	})
 	t.Run("no index beside queues in Swift", func(t *testing.T) {
 		p := start(t, []string{"XDG_DATA_HOME=" + t.TempDir()}, "--listen", "127.0.0.1:0", "--store", swift.StorageURI, "--control-store", swift.StorageURI)
 		status, said := p.wait(t), p.err.String()

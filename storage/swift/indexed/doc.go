@@ -19,6 +19,8 @@
 //	index: "1/marconi-segments-07/abc…/5e0…/0/3/1950000000"  or  [{"the": "body"}]
 //	Swift: marconi-segments-07/abc…/5e0…   "marconi" 1, 3, bodies, CRC-32C
 //
+// An index and the containers belong together, by an ID that both have (pairing.go); Bind refuses others.
+//
 // # Requests
 //
 //	post                      1 PUT, then 1 call of the index; 0 PUT if all bodies are short
@@ -29,6 +31,7 @@
 //	release, delete, stats    1 call of the index; later 1 bulk-delete for up to 1000 segments
 //	pop                       2 calls of the index, and the GETs between them
 //	deletion, purge           1 call of the index; later a listing, and bulk-deletes
+//	start                     1 call of the index, 1 GET
 //	move of dead letters      2 calls of the index, 3 on a queue's first one in a day
 //
 // Segments that were posted or read are cached, in memory of a bounded size. A GET is made once however many wait for it.

@@ -33,14 +33,22 @@ func (s *Store) Volume(ctx context.Context) (marconi.Volume, error) {
 		return marconi.Volume{}, err
 	}
 	defer s.door.Leave()
-	own, err := s.index.Stats(ctx, movedQueue)
-	if err != nil {
-		return marconi.Volume{}, err
+	own := marconi.Volume{}
+	for _, q := range ownQueues() {
+		stats, err := s.index.Stats(ctx, q)
+		if err != nil {
+			return marconi.Volume{}, err
+		}
+		own.Free += stats.Free
+		own.Total += stats.Total
 	}
 	v, err := s.index.Volume(ctx)
 	v.Free, v.Total = max(v.Free-own.Free, 0), max(v.Total-own.Total, 0)
 	return v, err
 }
+
+// ownQueues are the queues of the index that are nobody's else.
+func ownQueues() []marconi.QueueRef { return []marconi.QueueRef{movedQueue, pairQueue} }
 
 // Queues implements [marconi.DataStore].
 func (s *Store) Queues(ctx context.Context) ([]marconi.QueueRef, error) {
@@ -49,7 +57,7 @@ func (s *Store) Queues(ctx context.Context) ([]marconi.QueueRef, error) {
 	}
 	defer s.door.Leave()
 	queues, err := s.index.Queues(ctx)
-	return slices.DeleteFunc(queues, func(q marconi.QueueRef) bool { return q == movedQueue }), err
+	return slices.DeleteFunc(queues, func(q marconi.QueueRef) bool { return slices.Contains(ownQueues(), q) }), err
 }
 
 // DeleteQueue implements [marconi.DataStore].

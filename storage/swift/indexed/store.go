@@ -83,6 +83,7 @@ type Store struct {
 	ends    *ends
 	tally   *tally
 	moved   *movedLog
+	pairing *pairing
 	reaper  *reaper
 }
 
@@ -117,7 +118,7 @@ func newStore(c objects.Client, index marconi.DataStore, o Options) *Store {
 		cache: newLRU[objects.Path](o.CacheBytes-o.CacheBytes/8, (*segment).size),
 		ends:  newEnds(o.CacheBytes / 64),
 		tally: newTally(o.CacheBytes / 16),
-		moved: newMovedLog(index, o.Now),
+		moved: newMovedLog(index, o.Now), pairing: &pairing{index: index, client: c, prefix: o.Prefix, settle: settlePair},
 	}
 	s.fetcher = &fetcher{client: c, meter: o.Meter, cache: s.cache, slots: make(chan struct{}, o.Parallel), under: map[objects.Path]*fetch{}}
 	s.reaper = newReaper(c, s.moved, o.Options)
@@ -160,12 +161,15 @@ func (s *Store) Ping(ctx context.Context) error {
 	return s.client.Ping(ctx)
 }
 
-// Bind implements [marconi.DataStore].
+// Bind implements [marconi.DataStore]. The index has to belong to the containers in Swift, too: else it is [marconi.ErrForeignPart].
 func (s *Store) Bind(ctx context.Context, control string, adopt bool) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
 	defer s.door.Leave()
+	if err := s.pairing.tie(ctx, adopt); err != nil {
+		return err
+	}
 	return s.index.Bind(ctx, control, adopt)
 }
 
