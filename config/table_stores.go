@@ -93,7 +93,7 @@ func swiftGroup(plane string, s *Swift) group {
 		{name: "uri", value: uri(&s.URI, ""),
 			help: "Who uses the store, as swift://user:password@/project?options. It has no default. What the URI says itself counts before the options of this group."},
 		{name: "auth_url", value: uri(&s.AuthURL, "http://127.0.0.1:5000/v3/"),
-			help: "Where the identity service is, if the URI names no host."},
+			help: "Where the identity service is. A host in the URI counts if this is not given."},
 		{name: "insecure", value: boolean(&s.Insecure),
 			help: "Leaves certificates unchecked."},
 		{name: "project_domain_id", value: text(&s.ProjectDomainID, ""),

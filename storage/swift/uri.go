@@ -153,11 +153,12 @@ func (s *settings) takeUser(text string, has bool) (err error) {
 	return nil
 }
 
-// takeHost makes the URL of the identity service from a host, unless an option says where it is.
+// takeHost makes the URL of the identity service from a host, unless an option says where it is: then the host counts for nothing, as in
+// OpenStack, whose files may have one.
 func (s *settings) takeHost(host string) error {
-	if host == "" {
+	if host == "" || s.authURL != "" {
 		if s.tls.on {
-			return errors.New("tls=true is for a URI with a host; with auth_url write https: there")
+			return errors.New("tls=true is about the host of the URI; with auth_url write https: there")
 		}
 		if s.authURL == "" {
 			s.authURL = keystoneURL
@@ -166,9 +167,6 @@ func (s *settings) takeHost(host string) error {
 			s.auth = versionAt(s.authURL)
 		}
 		return nil
-	}
-	if s.authURL != "" {
-		return errors.New("the URI has a host, and auth_url says as well where the identity service is: leave out one of them")
 	}
 	port, path := "5000", "/v3/"
 	if s.auth == objects.V1 {

@@ -57,6 +57,7 @@ func TestParseURI(t *testing.T) {
 		})},
 		{"swift://demo:nomoresecrete@/demo?region_name=&interface=admin", with(func(s *settings) { demo(s); s.endpoint = "admin" })},
 		{"swift://u:k@/p?auth_url=http://swift/auth/v1.0", with(func(s *settings) { user(s); s.auth, s.authURL = objects.V1, "http://swift/auth/v1.0" })},
+		{"swift://u:k@h:1/p?auth_url=http://id/identity", with(func(s *settings) { user(s); s.auth, s.authURL = objects.V3, "http://id/identity" })},
 		{"swift://u:k@/p?auth_url=http://id/identity&auth=v3", with(func(s *settings) { user(s); s.auth, s.authURL = objects.V3, "http://id/identity" })},
 
 		{"swift://host?application_credential_id=i&application_credential_secret=s%26", with(func(s *settings) {
@@ -124,7 +125,7 @@ func TestParseURIRefuses(t *testing.T) {
 		{"swift://u:p@::1/p", "stands in brackets"},
 		{"swift://u:p@[::1/p", "no IPv6 address"},
 		{"swift://u:p@[::1]7/p", "only a port may follow"},
-		{"swift://u:p@h/p?auth_url=http://h", "leave out one"},
+		{"swift://u:p@h/p?auth_url=http://id&tls=true", "write https: there"},
 		{demo + "?tls=true", "write https: there"},
 		{demo + "?auth_url=secret", "want the URL of the identity service"},
 		{demo + "?auth_url=ftp://h", "want the URL of the identity service"},
