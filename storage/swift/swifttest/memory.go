@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -52,12 +53,14 @@ type container struct {
 // An object that was deleted leaves its stamp, as Swift's tombstones do.
 type object struct {
 	objects.Object
+	stored  time.Time // when its body was, or it was deleted; Modified is that of a later POST as well
 	deleted bool
 }
 
 // A row is a line of a container's listing, or the news that there is none any more.
 type row struct {
 	objects.Entry
+	stored  time.Time
 	deleted bool
 	due     time.Time
 }
@@ -110,7 +113,7 @@ func (m *Memory) Expire() {
 	for name, c := range m.containers {
 		for _, key := range sortedKeys(c.objects) {
 			if o := c.objects[key]; !o.deleted && expired(o, now) {
-				m.remove(objects.Path{Container: name, Name: key})
+				_ = m.remove(objects.Path{Container: name, Name: key}) // or it is newer
 			}
 		}
 	}
@@ -160,7 +163,7 @@ func (m *Memory) put(at objects.Path, body []byte, a objects.Attributes, options
 		a.ContentType = "application/octet-stream"
 	}
 	a.DeleteAt = wholeSeconds(a.DeleteAt)
-	o := &object{Object: objects.Object{Attributes: a, Body: bytes.Clone(body), Modified: stamp}}
+	o := &object{Object: objects.Object{Attributes: a, Body: bytes.Clone(body), Modified: stamp}, stored: stamp}
 	c.objects[at.Name] = o
 	m.list(at, o)
 	return nil
@@ -258,7 +261,7 @@ func (m *Memory) Post(ctx context.Context, at objects.Path, a objects.Attributes
 	return nil
 }
 
-// Delete removes an object, also one that has expired but is still listed.
+// Delete removes an object, also one that has expired but is still listed. One that is newer stays: 409.
 func (m *Memory) Delete(ctx context.Context, at objects.Path) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -268,27 +271,27 @@ func (m *Memory) Delete(ctx context.Context, at objects.Path) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.remove(at)
-	return nil
+	return m.remove(at)
 }
 
-func (m *Memory) remove(at objects.Path) {
+// remove leaves a tombstone, also where there is nothing: what was put before and comes later is older than that.
+func (m *Memory) remove(at objects.Path) error {
 	c := m.containers[at.Container]
 	if c == nil {
-		return
-	}
-	o := c.objects[at.Name]
-	if o == nil || o.deleted {
-		return
+		return nil
 	}
 	stamp := m.tick()
-	if !stamp.After(o.Modified) {
-		return
+	if o := c.objects[at.Name]; o != nil && !stamp.After(o.stored) {
+		if o.deleted || expired(o, m.o.Now()) {
+			return nil
+		}
+		return fmt.Errorf("delete %s/%s: %w", at.Container, at.Name, &objects.StatusError{Status: http.StatusConflict, Text: "a newer object is stored"})
 	}
-	o = &object{deleted: true}
+	o := &object{stored: stamp, deleted: true}
 	o.Modified = stamp
 	c.objects[at.Name] = o
 	m.list(at, o)
+	return nil
 }
 
 // PutMany stores objects one after the other, and makes the container if there is none.
@@ -310,19 +313,20 @@ func (m *Memory) PutMany(ctx context.Context, container string, uploads []object
 	return nil
 }
 
-// DeleteMany removes objects one after the other.
+// DeleteMany removes objects one after the other. One that can't be removed keeps none of the others.
 func (m *Memory) DeleteMany(ctx context.Context, paths []objects.Path) error {
 	for _, at := range paths {
 		if err := m.checkPath(at); err != nil {
 			return err
 		}
 	}
+	var first error
 	for _, at := range paths {
-		if err := m.Delete(ctx, at); err != nil {
-			return err
+		if err := m.Delete(ctx, at); err != nil && first == nil {
+			first = err
 		}
 	}
-	return nil
+	return first
 }
 
 func expired(o *object, now time.Time) bool {

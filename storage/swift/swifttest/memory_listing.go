@@ -109,7 +109,7 @@ func (m *Memory) page(names []string, l objects.Listing) []string {
 
 // list tells the container's listing of a write.
 func (m *Memory) list(at objects.Path, o *object) {
-	r := row{deleted: o.deleted, due: m.o.Now().Add(m.o.Lag(at))}
+	r := row{stored: o.stored, deleted: o.deleted, due: m.o.Now().Add(m.o.Lag(at))}
 	r.Entry = objects.Entry{Name: at.Name, ContentType: listedType(o.ContentType), Bytes: int64(len(o.Body)), Modified: o.Modified}
 	c := m.containers[at.Container]
 	c.late = append(c.late, r)
@@ -147,7 +147,8 @@ func (c *container) catchUp(now time.Time) {
 // show puts a row into the listing, unless that knows something newer. What was deleted stays as a row that says so: news of
 // the object that is older than its deletion must not bring it back.
 func (c *container) show(r row) {
-	if old, ok := c.listed[r.Name]; !ok || r.Modified.After(old.Modified) {
+	old, ok := c.listed[r.Name]
+	if !ok || r.stored.After(old.stored) || r.stored.Equal(old.stored) && r.Modified.After(old.Modified) {
 		c.listed[r.Name] = r
 	}
 }

@@ -1,6 +1,8 @@
 package swifttest
 
 import (
+	"errors"
+	"net/http"
 	"slices"
 	"testing"
 	"time"
@@ -131,13 +133,50 @@ func TestMemoryClockTurnedBack(t *testing.T) {
 	wantErr(t, "Put of an older one, Anew",
 		m.Put(t.Context(), of("deleted"), nil, objects.Attributes{}, objects.Anew), objects.ErrNotStored)
 	wantUnknown(t, "Post of older attributes", m.Post(t.Context(), of("o"), objects.Attributes{ContentType: "a/b"}))
-	must(t, "Delete of an older one", m.Delete(t.Context(), of("o")))
+	wantStatus(t, "Delete of an older one", m.Delete(t.Context(), of("o")), http.StatusConflict)
+	put(t, m, "gone")
+	wantStatus(t, "Delete of several, one of them newer", m.DeleteMany(t.Context(), []objects.Path{of("o"), of("gone"), of("deleted")}), http.StatusConflict)
+	wantListed(t, "after that", m, "o")
 	if o, err := m.Get(t.Context(), of("o"), false); err != nil || string(o.Body) != "x" {
 		t.Errorf("Get = %q, %v; want the first", o.Body, err)
 	}
 	d.turn(2 * time.Minute)
 	put(t, m, "o")
 	put(t, m, "deleted")
+}
+
+// A deletion that is newer than the body removes it, whatever a POST has changed since.
+func TestMemoryDeleteBeforeAPost(t *testing.T) {
+	d := newDial()
+	m := memory(t, Options{Now: d.Now})
+	put(t, m, "o")
+	late := m.Through(10 * time.Second)
+	must(t, "Post", late.Post(t.Context(), of("o"), objects.Attributes{ContentType: "a/b"}))
+	d.turn(time.Second)
+	must(t, "Delete", m.Delete(t.Context(), of("o")))
+	_, err := m.Get(t.Context(), of("o"), true)
+	wantErr(t, "Get", err, objects.ErrMissing)
+	wantListed(t, "afterwards", m)
+}
+
+// A deletion of what is not there yet is newer than a PUT that was stamped before it.
+func TestMemoryDeleteBeforeAPut(t *testing.T) {
+	d := newDial()
+	m := memory(t, Options{Now: d.Now})
+	must(t, "Delete", m.Delete(t.Context(), of("o")))
+	behind := m.Through(-time.Second)
+	wantErr(t, "Put", behind.Put(t.Context(), of("o"), nil, objects.Attributes{}), objects.ErrNotStored)
+	wantListed(t, "afterwards", m)
+	d.turn(2 * time.Second)
+	must(t, "Put of a newer one", behind.Put(t.Context(), of("o"), nil, objects.Attributes{}))
+}
+
+func wantStatus(t *testing.T, what string, err error, status int) {
+	t.Helper()
+	var e *objects.StatusError
+	if !errors.As(err, &e) || e.Status != status {
+		t.Errorf("%s: %v, want status %d", what, err, status)
+	}
 }
 
 // What is handed in and out is not shared with the account.
