@@ -11,6 +11,7 @@ import (
 
 	"github.com/marconi-mq/marconi"
 	"github.com/marconi-mq/marconi/storage/swift/objects"
+	"github.com/marconi-mq/marconi/storage/swift/swifttest"
 	"pgregory.net/rapid"
 )
 
@@ -192,6 +193,56 @@ func TestARenewalThatIsNotListedKeepsItsMessage(t *testing.T) {
 	if _, err := f.account.Head(t.Context(), f.placeOf(f.q).message(string(id)), true); err != nil {
 		t.Errorf("the message of a claim that was renewed for 600 s, after 300 s: %v", err)
 	}
+}
+
+// TestALeaseThatIsHiddenKeepsItsMessage lets a sweep see a lease as it was before its claim was renewed, and then not find it: its servers are away.
+func TestALeaseThatIsHiddenKeepsItsMessage(t *testing.T) {
+	var lag atomic.Int64
+	f := newLaggingFixture(t, func(at objects.Path) time.Duration {
+		if strings.Contains(at.Name, ".L") {
+			return time.Duration(lag.Load())
+		}
+		return 0
+	})
+	id := f.post(messages(1, 60)...)[0]
+	claim, _ := f.claim(60, 1)
+	lag.Store(int64(time.Hour))
+	if err := f.UpdateClaim(t.Context(), f.q, claim, marconi.ClaimUpdate{TTL: 600}); err != nil {
+		t.Fatal(err)
+	}
+	f.clock.pass(300 * time.Second)
+	f.faulty.FailAll(swifttest.Head, swifttest.Vanished)
+	if n, err := f.Collect(t.Context()); n != 0 || err != nil {
+		t.Errorf("Collect = %d, %v", n, err)
+	}
+	f.faulty.Reset()
+	if c, err := f.Claimed(t.Context(), f.q, claim); err != nil || len(c.Messages) != 1 || c.Messages[0].ID != id {
+		t.Errorf("the claim that was renewed for 600 s holds %d messages after 300 s, %v", len(c.Messages), err)
+	}
+}
+
+// TestARenewalThatFindsNoLease is not confirmed while the message is there, for that would end before its claim.
+func TestARenewalThatFindsNoLease(t *testing.T) {
+	f := newFixture(t)
+	ids := f.post(messages(2, 60)...)
+	claim, _ := f.claim(60, 2)
+	update := func() error { return f.UpdateClaim(t.Context(), f.q, claim, marconi.ClaimUpdate{TTL: 600}) }
+	f.faulty.Fail(swifttest.Post, 1, swifttest.Vanished)
+	if err := update(); err == nil || marconi.KindOf(err) != marconi.Unavailable {
+		t.Errorf("a renewal whose lease is hidden: %v, want one that is Unavailable", err)
+	}
+	if c, err := f.Claimed(t.Context(), f.q, claim); err != nil || c.TTL != 60 {
+		t.Errorf("the claim has TTL %d, %v; want it as it was", c.TTL, err)
+	}
+	if err := f.Delete(t.Context(), f.q, ids[0], claim); err != nil {
+		t.Fatal(err)
+	}
+	f.collect() // and with the message its lease
+	if err := update(); err != nil {
+		t.Errorf("a renewal of a claim one of whose messages was deleted: %v", err)
+	}
+	f.clock.pass(500 * time.Second)
+	wantBodies(t, "after 500 s", f.all(), "2")
 }
 
 // TestReaders is the marker alone, over any order in which names come to be listed: nothing that comes within the horizon is

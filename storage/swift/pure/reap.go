@@ -209,14 +209,15 @@ func (s *Store) isOver(ctx context.Context, v *view, r *record) (bool, error) {
 	return false, err
 }
 
-// isExtended asks all replicas whether the lease of a message puts its end off further than listings say.
+// isExtended asks all replicas whether the lease of a message puts its end off further than listings say. A lease that is listed and can't be
+// found may do so: servers that have it may be away.
 func (s *Store) isExtended(ctx context.Context, v *view, r *record) (bool, error) {
 	if r.generation == 0 {
 		return false, nil
 	}
 	o, err := s.c.Head(ctx, v.at.lease(r.name, r.generation), true)
 	if isMissing(err) {
-		return false, nil
+		return true, nil
 	}
 	if err != nil {
 		return false, err

@@ -2,6 +2,7 @@ package pure
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -80,8 +81,12 @@ func (s *Store) extendHeld(ctx context.Context, v *view, c claimAttributes, all 
 	})
 }
 
+// errHiddenLease says that no replica was found of a lease whose message is there. Servers that have it may be away: to say that it was
+// extended would let the message end before.
+var errHiddenLease = errors.New("its lease can't be found in Swift at present")
+
 // extendOne extends the lease, and keeps the object of the message if Swift would let go of it before. What is not there any
-// more was deleted.
+// more was deleted: message and lease.
 func (s *Store) extendOne(ctx context.Context, at place, h *held, x extension) error {
 	if outlives(x.until, h.Kept) {
 		if err := s.keepHeld(ctx, at, h, x.until); err != nil {
@@ -91,6 +96,11 @@ func (s *Store) extendOne(ctx context.Context, at place, h *held, x extension) e
 	l := leaseAttributes{claim: x.claim.id, birth: x.claim.birth, count: h.Count, until: x.until, ttl: x.ttl}
 	kept := unixSeconds(max(h.Kept, keptUntil(x.until)))
 	err := s.c.Post(ctx, at.lease(h.Name, h.Generation), objects.Attributes{ContentType: l.String(), DeleteAt: kept})
+	if isMissing(err) {
+		if _, err = s.c.Head(ctx, at.message(h.Name), true); err == nil {
+			return errHiddenLease
+		}
+	}
 	if err != nil && !isMissing(err) {
 		return err
 	}
