@@ -245,6 +245,29 @@ func TestARenewalThatFindsNoLease(t *testing.T) {
 	wantBodies(t, "after 500 s", f.all(), "2")
 }
 
+// TestAMessageThatIsListedIsFound where one proxy answers 404: it reaches only servers that don't have it yet.
+func TestAMessageThatIsListedIsFound(t *testing.T) {
+	f := newFixture(t)
+	ids := f.post(messages(2, 60)...)
+	once := func() { f.faulty.Fail(swifttest.Get, 1, swifttest.Vanished) }
+	once()
+	if m, err := f.Message(t.Context(), f.q, ids[0]); err != nil || string(m.Body) != "1" {
+		t.Errorf("Message = %q, %v", m.Body, err)
+	}
+	once()
+	got, err := f.Messages(t.Context(), f.q, ids)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantBodies(t, "Messages", got, "1 2")
+	claim, _ := f.claim(60, 1)
+	f.faulty.Fail(swifttest.Get, 2, swifttest.Vanished) // behind the claim
+	if err := f.DeleteMessages(t.Context(), f.q, ids, []marconi.ClaimID{claim}); err == nil {
+		t.Error("messages were deleted with a claim that does not hold all of them")
+	}
+	wantBodies(t, "after a deletion that was refused", f.all(), "1 2")
+}
+
 // TestReaders is the marker alone, over any order in which names come to be listed: nothing that comes within the horizon is
 // missed, and nothing comes twice unless a marker has had to forget.
 func TestReaders(t *testing.T) {

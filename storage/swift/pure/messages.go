@@ -159,12 +159,28 @@ func (s *Store) whole(ctx context.Context, at place, name string) (r record, bod
 		}
 		return err
 	})
+	if err == nil && o.ContentType == "" {
+		o, err = s.listedObject(ctx, at, r)
+	}
 	if err != nil {
 		return r, nil, err
 	}
 	r.message, r.found = parseMessage(o.ContentType)
 	r.modified = o.Modified
 	return r, o.Body, nil
+}
+
+// listedObject asks all replicas for a message that a proxy did not find, if a listing shows it. There may be none.
+func (s *Store) listedObject(ctx context.Context, at place, r record) (objects.Object, error) {
+	path := at.message(r.name)
+	if !r.found || s.deleted.Has(path) {
+		return objects.Object{}, nil
+	}
+	o, err := s.c.Get(ctx, path, true)
+	if isMissing(err) {
+		err = nil
+	}
+	return o, err
 }
 
 // readHolder asks for the claim under which the message was leased last, if there is one.
@@ -211,15 +227,16 @@ func (s *Store) Messages(ctx context.Context, q marconi.QueueRef, ids []marconi.
 func (s *Store) getEach(ctx context.Context, v *view, names []string, listed map[string]record) ([]marconi.Message, error) {
 	all := make([]marconi.Message, len(names))
 	err := s.parallel(len(names), func(i int) error {
-		o, err := s.c.Get(ctx, v.at.message(names[i]), false)
+		r := listed[names[i]]
+		r.name = names[i]
+		o, err := s.c.Get(ctx, v.at.message(r.name), false)
 		if isMissing(err) {
-			return nil
+			o, err = s.listedObject(ctx, v.at, r)
 		}
 		if err != nil {
-			return fmt.Errorf("get message %s: %w", names[i], err)
+			return fmt.Errorf("get message %s: %w", r.name, err)
 		}
-		r := listed[names[i]]
-		r.name, r.modified = names[i], o.Modified
+		r.modified = o.Modified
 		if r.message, r.found = parseMessage(o.ContentType); v.there(&r) {
 			all[i] = v.show(&r, o.Body)
 		}
