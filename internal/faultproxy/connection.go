@@ -152,22 +152,15 @@ func (c *connection) pumpReplies() {
 // count counts a reply, and says how much of it passes, and whether it is the last of its connection.
 func (l *Line) count(target string, reply []byte) (keep int, struck bool) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.counts != nil && !l.counts(target, reply) {
+	counts := l.counts == nil || l.counts(target, reply)
+	if counts {
+		l.replies++
+	}
+	l.mu.Unlock()
+	if !counts {
 		return len(reply), false
 	}
-	l.replies++
-	s := l.strike
-	if s == nil {
-		return len(reply), false
-	}
-	if s.after > 0 {
-		s.after--
-		return len(reply), false
-	}
-	s.done = true
-	l.strike = nil
-	return min(s.keep, len(reply)), true
+	return l.loss.meet(len(reply))
 }
 
 // pass waits until something may go in a direction.

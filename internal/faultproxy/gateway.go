@@ -21,17 +21,21 @@ import (
 //		return faultproxy.Trouble{Answer: map[bool]int{true: 503}[r.Method == http.MethodPut]}
 //	})
 //
-// Servers see the gateway's address as the host that is asked for, so that URLs that they make lead through it, too.
+// Servers see the gateway's address as the host that is asked for, so that URLs that they make lead through it, too. Like a
+// [Line] it can lose the reply of a number, and be broken.
 type Gateway struct {
 	target    string
 	transport *http.Transport
 	server    *http.Server
 	address   string
 	tasks     sync.WaitGroup // the server, and requests under way
+	loss      loss
 
 	mu     sync.Mutex // guards what follows
 	plan   func(*http.Request) Trouble
 	closed bool
+	broken bool
+	open   map[net.Conn]bool
 }
 
 // A Trouble is what happens to a request. The zero value passes it on.
@@ -55,8 +59,9 @@ func StartGateway(t testing.TB, target string) *Gateway {
 	g := &Gateway{
 		target: target, address: listener.Addr().String(),
 		transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64},
+		open:      map[net.Conn]bool{},
 	}
-	g.server = &http.Server{Handler: http.HandlerFunc(g.serve)}
+	g.server = &http.Server{Handler: http.HandlerFunc(g.serve), ConnState: g.track}
 	g.tasks.Go(func() {
 		if err := g.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			t.Errorf("the gateway ended: %v", err)
@@ -84,6 +89,44 @@ func (g *Gateway) Plan(plan func(*http.Request) Trouble) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.plan = plan
+}
+
+// LoseReply lets everything through but the server's answer number n from now on, counted from 0 over all connections as
+// they come; in its place the connection ends. Struck reports whether that has happened; a loss that has not happened by
+// then is called off.
+func (g *Gateway) LoseReply(n int) (struck func() bool) { return g.loss.plan(n, 0) }
+
+// Break ends all connections and lets none be made.
+func (g *Gateway) Break() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.broken = true
+	for conn := range g.open {
+		hangUp(conn)
+	}
+}
+
+// Mend makes it sound again: nothing is planned, and no loss.
+func (g *Gateway) Mend() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.broken, g.plan = false, nil
+	g.loss.callOff()
+}
+
+// track knows the connections there are, and hangs up on those that come when it is broken.
+func (g *Gateway) track(conn net.Conn, state http.ConnState) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch state {
+	case http.StateNew:
+		g.open[conn] = true
+		if g.broken {
+			hangUp(conn)
+		}
+	case http.StateClosed, http.StateHijacked:
+		delete(g.open, conn)
+	}
 }
 
 func (g *Gateway) troubleOf(r *http.Request) Trouble {
@@ -136,6 +179,9 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
 		abort() // as if the server itself had
 	}
 	defer answer.Body.Close()
+	if _, struck := g.loss.meet(0); struck {
+		abort()
+	}
 	switch {
 	case trouble.Mute:
 		<-r.Context().Done()

@@ -122,6 +122,55 @@ func TestGatewayTroubles(t *testing.T) {
 	}
 }
 
+// What is lost is one answer, of a request that was carried out; what is asked for otherwise goes well.
+func TestGatewayLosesAReply(t *testing.T) {
+	f := newFar(t)
+	struck := f.LoseReply(1)
+	for i, want := range []int{http.StatusCreated, 0, http.StatusCreated} {
+		if status, _, _ := f.put(time.Minute); status != want {
+			t.Errorf("answer %d is %d, want %d", i, status, want)
+		}
+	}
+	if n := f.arrived.Load(); !struck() || n != 3 {
+		t.Errorf("struck %v, %d requests arrived, want 3", struck(), n)
+	}
+	if f.LoseReply(0)() {
+		t.Error("struck before anything was asked for")
+	}
+	if status, _, _ := f.put(time.Minute); status != http.StatusCreated {
+		t.Errorf("after the loss was called off, the answer is %d", status)
+	}
+}
+
+// A gateway that is broken ends what is under way, and lets nothing through.
+func TestGatewayBreaks(t *testing.T) {
+	f := newFar(t)
+	arrived, ended := make(chan struct{}), make(chan int)
+	f.Plan(func(*http.Request) Trouble {
+		close(arrived)
+		return Trouble{Lost: true}
+	})
+	go func() {
+		status, _, _ := f.put(time.Minute)
+		ended <- status
+	}()
+	<-arrived
+	f.Break()
+	if status := <-ended; status != 0 {
+		t.Errorf("what was under way is answered with %d", status)
+	}
+	if status, _, _ := f.put(time.Minute); status != 0 {
+		t.Errorf("a broken gateway answers with %d", status)
+	}
+	f.Mend()
+	if status, _, _ := f.put(time.Minute); status != http.StatusCreated {
+		t.Errorf("a mended one answers with %d", status)
+	}
+	if n := f.arrived.Load(); n != 1 {
+		t.Errorf("%d requests arrived, want 1", n)
+	}
+}
+
 // Without its server, a gateway hangs up.
 func TestGatewayWithoutServer(t *testing.T) {
 	f := newFar(t)

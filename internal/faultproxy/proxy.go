@@ -41,17 +41,11 @@ type Line struct {
 	held    [2]bool
 	delay   [2]time.Duration
 	slow    time.Duration // until one end learns that the other has hung up
-	strike  *strike
 	replies int
 	made    int
 	open    map[*connection]bool
-}
 
-// A strike is what is to happen to one reply.
-type strike struct {
-	after int // so many replies pass first
-	keep  int // so many bytes of it pass
-	done  bool
+	loss loss
 }
 
 // Start listens on a port of the loopback, until the test ends, for connections to be passed on to target, host:port. The
@@ -131,20 +125,7 @@ func (l *Line) Connections() int {
 func (l *Line) LoseReply(n int) (struck func() bool) { return l.CutReply(n, 0) }
 
 // CutReply is [Line.LoseReply], but for the first bytes of the reply, which pass.
-func (l *Line) CutReply(n, bytes int) (struck func() bool) {
-	s := &strike{after: n, keep: bytes}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.strike = s
-	return func() bool {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if l.strike == s {
-			l.strike = nil
-		}
-		return s.done
-	}
-}
+func (l *Line) CutReply(n, bytes int) (struck func() bool) { return l.loss.plan(n, bytes) }
 
 // Break ends all connections and lets none be made.
 func (l *Line) Break() {
@@ -193,7 +174,8 @@ func (l *Line) SlowClose(by time.Duration) {
 func (l *Line) Mend() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.broken, l.held, l.delay, l.slow, l.strike = false, [2]bool{}, [2]time.Duration{}, 0, nil
+	l.broken, l.held, l.delay, l.slow = false, [2]bool{}, [2]time.Duration{}, 0
+	l.loss.callOff()
 	l.changed.Broadcast()
 }
 

@@ -17,7 +17,7 @@ import (
 	"github.com/marconi-mq/marconi/storage/storagetest"
 )
 
-var _ storagetest.Line = (*Line)(nil)
+var _, _ storagetest.Line = (*Line)(nil), (*Gateway)(nil)
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
