@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/marconi-mq/marconi/internal/faultproxy"
 	"github.com/marconi-mq/marconi/internal/testservices"
 	"github.com/marconi-mq/marconi/storage"
 	"github.com/marconi-mq/marconi/storage/storagetest"
@@ -60,8 +61,13 @@ func realSwift(t testing.TB) *testservices.Swift {
 // realAccount speaks with it.
 func realAccount(t testing.TB) *objects.Account {
 	t.Helper()
-	s := realSwift(t)
-	a, err := objects.Open(t.Context(), objects.Options{AuthURL: s.AuthURL, Version: objects.V1, User: "test:tester", Key: "testing"})
+	return accountAt(t, realSwift(t).Host)
+}
+
+// accountAt is the account at host, Swift's own or that of a line to it.
+func accountAt(t testing.TB, host string) *objects.Account {
+	t.Helper()
+	a, err := objects.Open(t.Context(), objects.Options{AuthURL: "http://" + host, Version: objects.V1, User: "test:tester", Key: "testing"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,12 +79,16 @@ func realAccount(t testing.TB) *objects.Account {
 	return a
 }
 
-// realHarness keeps each store in a namespace of a real Swift.
+// realHarness keeps each store in a namespace of a real Swift, behind a line of its own.
 func realHarness(t testing.TB) storagetest.Harness {
-	account := realAccount(t)
+	swift := realSwift(t)
+	var lines sync.Map // by data store
 	open := func(t testing.TB, o storage.Options) storage.Opened {
 		t.Helper()
-		return storage.Opened{Data: mustOpen(t, account, optionsOf(o))}
+		line := faultproxy.StartGateway(t, swift.Host)
+		s := mustOpen(t, accountAt(t, line.Addr()), optionsOf(o))
+		lines.Store(s, line)
+		return storage.Opened{Data: s}
 	}
 	return storagetest.Harness{
 		Open: open,
@@ -88,6 +98,10 @@ func realHarness(t testing.TB) storagetest.Harness {
 				t.Fatal(err)
 			}
 			return open(t, o)
+		},
+		Cut: func(t testing.TB, s storage.Opened) storagetest.Line {
+			line, _ := lines.Load(s.Data)
+			return line.(*faultproxy.Gateway)
 		},
 		Weak: weak,
 	}

@@ -36,12 +36,16 @@ func optionsOf(o storage.Options) Options {
 // memoryHarness keeps each store in an account in memory.
 func memoryHarness(change func(*Options)) storagetest.Harness {
 	var accounts sync.Map // by namespace
+	var lines sync.Map    // by data store
 	open := func(t testing.TB, o storage.Options) storage.Opened {
 		t.Helper()
 		account, _ := accounts.LoadOrStore(o.Namespace, swifttest.NewMemory(swifttest.Options{Now: o.Now}))
 		options := optionsOf(o)
 		change(&options)
-		return storage.Opened{Data: mustOpen(t, account.(*swifttest.Memory), options)}
+		line := swifttest.NewLine(account.(*swifttest.Memory))
+		s := mustOpen(t, line, options)
+		lines.Store(s, line)
+		return storage.Opened{Data: s}
 	}
 	return storagetest.Harness{
 		Open: open,
@@ -51,6 +55,10 @@ func memoryHarness(change func(*Options)) storagetest.Harness {
 				t.Fatal(err)
 			}
 			return open(t, o)
+		},
+		Cut: func(t testing.TB, s storage.Opened) storagetest.Line {
+			line, _ := lines.Load(s.Data)
+			return line.(*swifttest.Line)
 		},
 		Size: func(t testing.TB, s storage.Opened) int64 { return bytesIn(t, s.Data.(*Store).c) },
 		Weak: weak,
