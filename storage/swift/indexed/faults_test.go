@@ -5,6 +5,7 @@ package indexed
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -257,6 +258,33 @@ func TestEveryCallToTheIndexFails(t *testing.T) {
 					f.check(fmt.Sprintf("%s with call %d to the index failing, made %v", tr.name, n, made), tr, err)
 				}
 			}
+		})
+	}
+}
+
+// While Swift is away, what needs it is Unavailable in time, and what doesn't need it goes well; once it is back, all is there.
+func TestSwiftIsAway(t *testing.T) {
+	for name, needs := range map[string]bool{
+		"Post": true, "List": true, "Message": true, "Messages": true, "First": true, "Claim": true, "Claimed": true, "Pop": true,
+		"Claim beyond the end of segments": true, "UpdateClaim": true, // which extends
+		"Stats": false, "Delete": false, "DeleteMessages": false, "Release": false, "Purge": false, "DeleteQueue": false,
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newTrialFixture(t)
+			all := trials()
+			tr := all[slices.IndexFunc(all, func(tr trial) bool { return tr.name == name })]
+			f.swift.Plan(func(swifttest.Call) (swifttest.Fault, bool) { return swifttest.Refused, true })
+			begun := time.Now()
+			err := tr.do(f)
+			if took := time.Since(begun); took > 5*time.Second { // the server's deadline of a request
+				t.Errorf("without Swift it took %v", took)
+			}
+			if needs {
+				wantUnavailable(t, "without Swift", err)
+			} else if err != nil {
+				t.Errorf("without Swift: %v", err)
+			}
+			f.check("without Swift", tr, err)
 		})
 	}
 }

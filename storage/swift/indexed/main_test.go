@@ -12,8 +12,8 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/marconi-mq/marconi/internal/faultproxy"
 	"github.com/marconi-mq/marconi/internal/testservices"
-	"github.com/marconi-mq/marconi/storage"
 	"github.com/marconi-mq/marconi/storage/storagetest"
 	"github.com/marconi-mq/marconi/storage/swift/objects"
 )
@@ -58,10 +58,10 @@ func realSwift(t testing.TB) *testservices.Swift {
 	return s
 }
 
-// openAccount logs in to a real Swift. Who gets the account closes it.
-func openAccount(t testing.TB, s *testservices.Swift) *objects.Account {
+// openAccount logs in to a real Swift, at its host or that of a line to it. Who gets the account closes it.
+func openAccount(t testing.TB, host string) *objects.Account {
 	t.Helper()
-	a, err := objects.Open(context.Background(), objects.Options{AuthURL: s.AuthURL, Version: objects.V1, User: "test:tester", Key: "testing"})
+	a, err := objects.Open(context.Background(), objects.Options{AuthURL: "http://" + host, Version: objects.V1, User: "test:tester", Key: "testing"})
 	if err != nil {
 		t.Fatalf("open the account: %v", err)
 	}
@@ -72,7 +72,10 @@ func openAccount(t testing.TB, s *testservices.Swift) *objects.Account {
 func realBench(t testing.TB, index storagetest.Harness) *bench {
 	s := realSwift(t)
 	b := newBench(index, Options{Containers: 4}) // to make one takes time
-	b.account = func(t testing.TB, _ storage.Options) objects.Client { return openAccount(t, s) }
+	b.account = func(t testing.TB) (objects.Client, storagetest.Line) {
+		line := faultproxy.StartGateway(t, s.Host)
+		return openAccount(t, line.Addr()), line
+	}
 	return b
 }
 

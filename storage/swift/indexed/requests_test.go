@@ -144,7 +144,7 @@ func TestSmallBodiesBesideLargeOnes(t *testing.T) {
 // TestRequestsInTheAccessLog counts what the proxy of a real Swift has seen.
 func TestRequestsInTheAccessLog(t *testing.T) {
 	server := realSwift(t)
-	s, err := New(openAccount(t, server), indexInMemory(t), Options{Prefix: fmt.Sprintf("log%d", time.Now().UnixNano()), Containers: 1})
+	s, err := New(openAccount(t, server.Host), indexInMemory(t), Options{Prefix: fmt.Sprintf("log%d", time.Now().UnixNano()), Containers: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

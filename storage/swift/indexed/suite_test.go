@@ -3,6 +3,7 @@
 package indexed
 
 import (
+	"cmp"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -24,14 +25,15 @@ import (
 // smallCache is less than the suite's queues hold, so that segments leave it.
 const smallCache = 256 << 10
 
-// A bench puts stores together: of an index, and an account for each namespace.
+// A bench puts stores together: of an index, and an account for each namespace. Between a store and its account is a line.
 type bench struct {
 	index   storagetest.Harness // only Open, Cut and Restart, of indexes
 	options Options
-	account func(t testing.TB, o storage.Options) objects.Client // nil: in memory
+	account func(t testing.TB) (objects.Client, storagetest.Line) // nil: in memory
 
 	mu       sync.Mutex // guards what follows
 	indexes  map[marconi.DataStore]storage.Opened
+	lines    map[marconi.DataStore]storagetest.Line
 	accounts map[string]*account // in memory, by namespace
 }
 
@@ -42,9 +44,15 @@ type account struct {
 }
 
 func newBench(index storagetest.Harness, o Options) *bench {
-	o.CacheBytes = smallCache
-	return &bench{index: index, options: o, indexes: map[marconi.DataStore]storage.Opened{}, accounts: map[string]*account{}}
+	o.CacheBytes = cmp.Or(o.CacheBytes, smallCache)
+	return &bench{
+		index: index, options: o, indexes: map[marconi.DataStore]storage.Opened{}, lines: map[marconi.DataStore]storagetest.Line{},
+		accounts: map[string]*account{},
+	}
 }
+
+// degraded is the law that needs a store which does nothing without the line.
+const degraded = "R1 degraded (Crash)"
 
 func (b *bench) harness() storagetest.Harness {
 	h := storagetest.Harness{Open: b.open}
@@ -59,7 +67,14 @@ func (b *bench) harness() storagetest.Harness {
 	}
 	if b.index.Cut != nil {
 		h.Cut = func(t testing.TB, s storage.Opened) storagetest.Line { return b.index.Cut(t, b.opened(s)) }
+		return h
 	}
+	h.Cut = func(_ testing.TB, s storage.Opened) storagetest.Line {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return b.lines[s.Data]
+	}
+	h.LeftOut = map[string]string{degraded: "the line is that to Swift, and an index in this process answers without; see TestSwiftIsAway"}
 	return h
 }
 
@@ -73,13 +88,14 @@ func (b *bench) over(t testing.TB, index storage.Opened, o storage.Options) stor
 	t.Helper()
 	options := b.options
 	options.Options, options.Prefix = o, o.Namespace
-	data, err := New(b.client(t, o), index.Data, options)
+	client, line := b.client(t, o)
+	data, err := New(client, index.Data, options)
 	if err != nil {
 		t.Fatal(err)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.indexes[data] = index
+	b.indexes[data], b.lines[data] = index, line
 	t.Cleanup(func() {
 		if err := index.Data.Close(); err != nil {
 			t.Errorf("Close of the index: %v", err)
@@ -94,9 +110,9 @@ func (b *bench) opened(s storage.Opened) storage.Opened {
 	return b.indexes[s.Data]
 }
 
-func (b *bench) client(t testing.TB, o storage.Options) objects.Client {
+func (b *bench) client(t testing.TB, o storage.Options) (objects.Client, storagetest.Line) {
 	if b.account != nil {
-		return b.account(t, o)
+		return b.account(t)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -106,7 +122,8 @@ func (b *bench) client(t testing.TB, o storage.Options) objects.Client {
 		a.Memory = swifttest.NewMemory(swifttest.Options{Now: func() time.Time { return o.Now().Add(time.Duration(a.ahead.Load())) }})
 		b.accounts[o.Namespace] = a
 	}
-	return a
+	line := swifttest.NewLine(a)
+	return line, line
 }
 
 func memoryIndex() storagetest.Harness {
@@ -182,6 +199,9 @@ func TestOverMemoryWithSmallBodiesInline(t *testing.T) {
 	storagetest.Data(t, newBench(memoryIndex(), Options{InlineBelow: 4}).harness())
 }
 
-func TestOverSQLite(t *testing.T) { storagetest.Data(t, newBench(sqliteIndex(t), Options{}).harness()) }
+// Nothing stays in the cache here: all bodies come from Swift, so that each of its answers can be lost.
+func TestOverSQLite(t *testing.T) {
+	storagetest.Data(t, newBench(sqliteIndex(t), Options{CacheBytes: 1}).harness())
+}
 
 func TestOverRedis(t *testing.T) { storagetest.Data(t, newBench(redisIndex(t), Options{}).harness()) }
