@@ -1,6 +1,7 @@
 package swift
 
 import (
+	"sync"
 	"testing"
 
 	"github.com/marconi-mq/marconi"
@@ -26,8 +27,12 @@ func newControl(t testing.TB, c objects.Client, namespace string) *controlStore 
 // TestControlInMemory is the suite over an account in memory.
 func TestControlInMemory(t *testing.T) {
 	account := swifttest.NewMemory(swifttest.Options{})
+	var lines sync.Map // by control store
 	open := func(t testing.TB, o storage.Options) storage.Opened {
-		return storage.Opened{Control: newControl(t, account, o.Namespace)}
+		line := swifttest.NewLine(account)
+		s := newControl(t, line, o.Namespace)
+		lines.Store(s, line)
+		return storage.Opened{Control: s}
 	}
 	storagetest.Control(t, storagetest.Harness{
 		Weak: storagetest.LastWriteWins,
@@ -38,6 +43,10 @@ func TestControlInMemory(t *testing.T) {
 				t.Errorf("Close: %v", err)
 			}
 			return open(t, o)
+		},
+		Cut: func(t testing.TB, s storage.Opened) storagetest.Line {
+			line, _ := lines.Load(s.Control)
+			return line.(*swifttest.Line)
 		},
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/marconi-mq/marconi/internal/faultproxy"
 	"github.com/marconi-mq/marconi/internal/testservices"
 	"github.com/marconi-mq/marconi/storage"
 	"github.com/marconi-mq/marconi/storage/memory"
@@ -73,12 +74,18 @@ func tryAt(t testing.TB, uri string, o storage.Options) (storage.Opened, error) 
 	return r.Open(t.Context(), uri, o)
 }
 
-// controlHarness keeps each control store in a namespace of one account.
+// controlHarness keeps each control store in a namespace of one account, behind a line of its own.
 func controlHarness(uri string) storagetest.Harness {
+	host := uri[strings.Index(uri, "@")+1:]
+	host = host[:strings.Index(host, "/")]
+	var lines sync.Map // by control store
 	open := func(t testing.TB, o storage.Options) storage.Opened {
 		t.Helper()
 		o.Plane = storage.ControlPlane
-		return at(t, uri, o)
+		line := faultproxy.StartGateway(t, host)
+		s := at(t, strings.Replace(uri, host, line.Addr(), 1), o)
+		lines.Store(s.Control, line)
+		return s
 	}
 	return storagetest.Harness{
 		Weak: storagetest.LastWriteWins,
@@ -89,6 +96,10 @@ func controlHarness(uri string) storagetest.Harness {
 				t.Errorf("Close: %v", err)
 			}
 			return open(t, o)
+		},
+		Cut: func(t testing.TB, s storage.Opened) storagetest.Line {
+			line, _ := lines.Load(s.Control)
+			return line.(*faultproxy.Gateway)
 		},
 	}
 }
