@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/marconi-mq/marconi"
-	"github.com/marconi-mq/marconi/storage"
 	"github.com/marconi-mq/marconi/storage/storagetest"
 	"github.com/marconi-mq/marconi/storage/swift/objects"
 	"github.com/marconi-mq/marconi/storage/swift/swifttest"
@@ -49,10 +48,7 @@ func (r rig) create(name marconi.QueueName) (marconi.Queue, bool) {
 
 // TestControlInSmallPages has a server whose listings are shorter than the API's.
 func TestControlInSmallPages(t *testing.T) {
-	account := swifttest.NewMemory(swifttest.Options{Abilities: objects.Abilities{Page: 3}})
-	storagetest.Control(t, storagetest.Harness{Weak: storagetest.LastWriteWins, Open: func(t testing.TB, o storage.Options) storage.Opened {
-		return storage.Opened{Control: newControl(t, account, o.Namespace)}
-	}})
+	storagetest.Control(t, memoryControl(swifttest.NewMemory(swifttest.Options{Abilities: objects.Abilities{Page: 3}})))
 }
 
 func TestACreationWhoseAnswerWasLost(t *testing.T) {

@@ -24,9 +24,8 @@ func newControl(t testing.TB, c objects.Client, namespace string) *controlStore 
 	return s
 }
 
-// TestControlInMemory is the suite over an account in memory.
-func TestControlInMemory(t *testing.T) {
-	account := swifttest.NewMemory(swifttest.Options{})
+// memoryControl keeps each control store in a namespace of an account in memory, behind a line of its own.
+func memoryControl(account *swifttest.Memory) storagetest.Harness {
 	var lines sync.Map // by control store
 	open := func(t testing.TB, o storage.Options) storage.Opened {
 		line := swifttest.NewLine(account)
@@ -34,7 +33,7 @@ func TestControlInMemory(t *testing.T) {
 		lines.Store(s, line)
 		return storage.Opened{Control: s}
 	}
-	storagetest.Control(t, storagetest.Harness{
+	return storagetest.Harness{
 		Weak: storagetest.LastWriteWins,
 		Open: open,
 		Restart: func(t testing.TB, s storage.Opened, o storage.Options) storage.Opened {
@@ -48,7 +47,12 @@ func TestControlInMemory(t *testing.T) {
 			line, _ := lines.Load(s.Control)
 			return line.(*swifttest.Line)
 		},
-	})
+	}
+}
+
+// TestControlInMemory is the suite over an account in memory.
+func TestControlInMemory(t *testing.T) {
+	storagetest.Control(t, memoryControl(swifttest.NewMemory(swifttest.Options{})))
 }
 
 func key(p marconi.Project, name marconi.QueueName) marconi.QueueKey {
