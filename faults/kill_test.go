@@ -94,7 +94,7 @@ func (r *killRun) start() {
 // load lets the workload go on for some time of at least least and less than most, and longer if it must to get somewhere.
 func (r *killRun) load(least, most time.Duration) {
 	r.t.Helper()
-	const somewhere = 150 // messages shown
+	somewhere := r.share(150) // messages shown
 	before := r.l.Progress().Delivered
 	time.Sleep(r.random.between(least, most))
 	for waited := time.Duration(0); r.l.Progress().Delivered < before+somewhere; waited += time.Millisecond {

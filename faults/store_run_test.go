@@ -57,7 +57,7 @@ func newStoreRunOf(t testing.TB, run string, every int, args ...string) *storeRu
 // goOn lets the workload work on a sound store for so long at least, and until it has got somewhere.
 func (r *storeRun) goOn(least time.Duration) {
 	r.t.Helper()
-	const somewhere = 100 // messages shown
+	somewhere := r.share(100) // messages shown
 	before := r.l.Progress().Delivered
 	time.Sleep(least)
 	for end := time.Now().Add(storePatience); r.l.Progress().Delivered < before+somewhere; time.Sleep(time.Millisecond) {
@@ -81,7 +81,7 @@ func (r *storeRun) trouble(do func()) {
 func (r *storeRun) sound() {
 	r.t.Helper()
 	began := time.Now()
-	for r.door.goodSince(began) < 50 {
+	for r.door.goodSince(began) < int(r.share(50)) {
 		if time.Since(began) > storePatience {
 			r.t.Fatalf("%v after the trouble posts still fail, and the server says\n%s", storePatience, r.process.said)
 		}

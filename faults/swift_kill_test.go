@@ -22,12 +22,9 @@ func TestSwiftKill(t *testing.T) {
 		r.checkClaims()
 	})
 	t.Run("alone", func(t *testing.T) {
-		if !soak {
-			t.Skip("takes a minute and more: MARCONI_TEST_SOAK=1")
-		}
 		r := newKillRunOver(t, "swift alone, killed", swiftArguments(s, "index=none")...)
 		r.every = swiftEvery
-		wantNothingLost(t, r.killTimes(short(3, 20)))
+		wantNothingLost(t, r.killTimes(short(2, 20)))
 	})
 }
 

@@ -156,6 +156,9 @@ func (w *workload) actors(n int) iter.Seq[int] {
 	}
 }
 
+// share is what those that take part do of n.
+func (w *workload) share(n int64) int64 { return n / int64(max(1, w.every)) }
+
 // end lets all come to their ends, the ones that feed the others first, and then drains the queues.
 func (w *workload) end(ctx context.Context) error {
 	w.posting.Store(false)

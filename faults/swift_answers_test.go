@@ -1,0 +1,98 @@
+//go:build unix
+
+package faults
+
+import (
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/marconi-mq/marconi/internal/faultproxy"
+	"github.com/marconi-mq/marconi/internal/testservices"
+)
+
+// A swiftAnswer is what a gateway before a Swift does while it lasts: to one request in so many, one of some troubles; or what its
+// plan says.
+type swiftAnswer struct {
+	name     string
+	puts     bool // it happens to PUTs alone
+	troubles []faultproxy.Trouble
+	plan     func(*http.Request) faultproxy.Trouble
+}
+
+var swiftAnswers = []swiftAnswer{
+	{name: "503, before and after the work", troubles: []faultproxy.Trouble{
+		{Refuse: http.StatusServiceUnavailable}, {Answer: http.StatusServiceUnavailable},
+	}},
+	{name: "401", troubles: []faultproxy.Trouble{{Refuse: http.StatusUnauthorized}}},
+	{name: "202 in place of 201, stored and not", puts: true, troubles: []faultproxy.Trouble{
+		{Refuse: http.StatusAccepted}, {Answer: http.StatusAccepted},
+	}},
+	{name: "no answer, before and after the work", troubles: []faultproxy.Trouble{{Lost: true}, {Mute: true}}},
+	{name: "the connection ends after the work", troubles: []faultproxy.Trouble{{Cut: true}}},
+	{name: "listings that lag", plan: faultproxy.LateListings(2 * time.Second)},
+}
+
+// planOf says what happens to a request, one in so many, and counts those to which something does.
+func (a swiftAnswer) planOf(one int, hit *int) func(*http.Request) faultproxy.Trouble {
+	return func(r *http.Request) (trouble faultproxy.Trouble) {
+		isData := strings.HasPrefix(r.URL.Path, "/v1/") // not a log-in
+		switch {
+		case a.plan != nil:
+			if trouble = a.plan(r); trouble.Change != nil {
+				*hit++
+			}
+		case isData && (!a.puts || r.Method == http.MethodPut) && rand.IntN(one) == 0:
+			*hit++
+			return a.troubles[rand.IntN(len(a.troubles))]
+		}
+		return trouble
+	}
+}
+
+// misanswered lets one trouble after the other happen to requests amid the workload, to one in so many.
+func (r *storeRun) misanswered(g *faultproxy.Gateway, one int) {
+	r.t.Helper()
+	for _, a := range swiftAnswers {
+		r.trouble(func() {
+			hit, refused, begun := 0, r.door.refused.Load(), time.Now()
+			g.Plan(a.planOf(one, &hit))
+			r.goOn(time.Second)
+			g.Plan(nil) // after which nobody counts
+			r.sound()
+			r.t.Logf("%s: %d requests, %d answers of 503 in %v",
+				a.name, hit, r.door.refused.Load()-refused, time.Since(begun).Round(time.Millisecond))
+			if hit == 0 {
+				r.t.Errorf("%s: no request was in trouble", a.name)
+			}
+		})
+		r.goOn(300 * time.Millisecond)
+	}
+}
+
+// TestSwiftAnswers has a gateway before a Swift answer some requests otherwise, or not at all. Without an index a call makes dozens
+// of requests, so that it has to be less often.
+func TestSwiftAnswers(t *testing.T) {
+	s := testservices.StartSwift(t, testservices.SwiftOptions{})
+	g := faultproxy.StartGateway(t, s.Host)
+	arguments := func(options string) []string {
+		uri := strings.Replace(s.StorageURI, s.Host, g.Addr(), 1)
+		return []string{"--store", uri + "&request_timeout=5&" + options, "--request-timeout", "60"}
+	}
+	t.Run("with an index", func(t *testing.T) {
+		r := newStoreRunOf(t, "swift with an index, misanswered", 0, arguments(swiftIndex(t))...)
+		for range short(1, 10) {
+			r.misanswered(g, 4)
+		}
+		r.wantKept(r.finish())
+	})
+	t.Run("alone", func(t *testing.T) {
+		r := newStoreRunOf(t, "swift alone, misanswered", swiftEvery, arguments("index=none")...)
+		for range short(1, 10) {
+			r.misanswered(g, 16)
+		}
+		wantNothingLost(t, r.finishAlone())
+	})
+}
