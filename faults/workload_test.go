@@ -308,7 +308,7 @@ func (s *workloadServer) get() (life *workloadLife, changed <-chan struct{}) {
 
 // await waits until the server runs. Nil: the context has ended.
 func (s *workloadServer) await(ctx context.Context) *workloadLife {
-	for {
+	for ctx.Err() == nil {
 		life, changed := s.get()
 		if life != nil {
 			return life
@@ -316,9 +316,9 @@ func (s *workloadServer) await(ctx context.Context) *workloadLife {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return nil
 		}
 	}
+	return nil
 }
 
 // pause waits until the server that can't be reached is known not to run, and reports whether it is. If nobody has killed it
