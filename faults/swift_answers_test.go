@@ -32,11 +32,16 @@ var swiftAnswers = []swiftAnswer{
 	}},
 	{name: "no answer, before and after the work", troubles: []faultproxy.Trouble{{Lost: true}, {Mute: true}}},
 	{name: "the connection ends after the work", troubles: []faultproxy.Trouble{{Cut: true}}},
-	{name: "listings that lag", plan: faultproxy.LateListings(2 * time.Second)},
 }
+
+// With an index nothing is listed but what is to be removed.
+var lateListings = swiftAnswer{name: "listings that lag", plan: faultproxy.LateListings(2 * time.Second)}
 
 // planOf says what happens to a request, one in so many, and counts those to which something does.
 func (a swiftAnswer) planOf(one int, hit *int) func(*http.Request) faultproxy.Trouble {
+	if a.puts {
+		one = max(2, one/4) // of fewer requests more
+	}
 	return func(r *http.Request) (trouble faultproxy.Trouble) {
 		isData := strings.HasPrefix(r.URL.Path, "/v1/") // not a log-in
 		switch {
@@ -44,7 +49,8 @@ func (a swiftAnswer) planOf(one int, hit *int) func(*http.Request) faultproxy.Tr
 			if trouble = a.plan(r); trouble.Change != nil {
 				*hit++
 			}
-		case isData && (!a.puts || r.Method == http.MethodPut) && rand.IntN(one) == 0:
+		case a.puts && r.Method != http.MethodPut:
+		case isData && rand.IntN(one) == 0:
 			*hit++
 			return a.troubles[rand.IntN(len(a.troubles))]
 		}
@@ -53,9 +59,9 @@ func (a swiftAnswer) planOf(one int, hit *int) func(*http.Request) faultproxy.Tr
 }
 
 // misanswered lets one trouble after the other happen to requests amid the workload, to one in so many.
-func (r *storeRun) misanswered(g *faultproxy.Gateway, one int) {
+func (r *storeRun) misanswered(g *faultproxy.Gateway, one int, answers []swiftAnswer) {
 	r.t.Helper()
-	for _, a := range swiftAnswers {
+	for _, a := range answers {
 		r.trouble(func() {
 			hit, refused, begun := 0, r.door.refused.Load(), time.Now()
 			g.Plan(a.planOf(one, &hit))
@@ -84,14 +90,14 @@ func TestSwiftAnswers(t *testing.T) {
 	t.Run("with an index", func(t *testing.T) {
 		r := newStoreRunOf(t, "swift with an index, misanswered", 0, arguments(swiftIndex(t))...)
 		for range short(1, 10) {
-			r.misanswered(g, 4)
+			r.misanswered(g, 4, swiftAnswers)
 		}
 		r.wantKept(r.finish())
 	})
 	t.Run("alone", func(t *testing.T) {
 		r := newStoreRunOf(t, "swift alone, misanswered", swiftEvery, arguments("index=none")...)
 		for range short(1, 10) {
-			r.misanswered(g, 16)
+			r.misanswered(g, 16, append(swiftAnswers, lateListings))
 		}
 		wantNothingLost(t, r.finishAlone())
 	})
