@@ -53,8 +53,13 @@ func TestSwiftTwins(t *testing.T) {
 func compareTwins(t *testing.T, model, other *twin, n int) {
 	t.Helper()
 	random := newTwinRandom(t)
+	again := 0
 	for range n {
 		r := random.request()
+		if twinAgain.MatchString(other.say(r.path)) {
+			r.loose = true
+			again++
+		}
 		want, got := model.ask(t, r), other.ask(t, r)
 		if got.status >= http.StatusInternalServerError {
 			t.Fatalf("%v is answered %.2000s; the server says\n%s", r, got, other.said)
@@ -64,7 +69,10 @@ func compareTwins(t *testing.T, model, other *twin, n int) {
 		}
 		random.note(r, model, want)
 	}
-	t.Logf("answers: %v", random.answers)
+	t.Logf("answers: %v; %d of pages that may show messages again", random.answers, again)
+	if again > n/100 {
+		t.Errorf("of %d answers %d were not compared, for their markers remember too little", n, again)
+	}
 	if n > 1_000 {
 		random.wantVariety(t)
 	}
@@ -192,6 +200,7 @@ var (
 	twinMessage = regexp.MustCompile(`/messages/([\w-]{20,})|"id":"([\w-]+)"`)
 	twinClaim   = regexp.MustCompile(`/claims/([\w-]{20,})|claim_id=([\w-]{20,})`)
 	twinMarker  = regexp.MustCompile(`(/messages\?(?:[^"&]*&)*marker=)([^"&]*)`)
+	twinAgain   = regexp.MustCompile(`marker=[0-9a-f]{21}\.[0-9a-f]{21}p`) // of Swift alone, with more messages in the last seconds than it remembers
 	twinID      = regexp.MustCompile(`[\w-]{8,}`)
 	twinAny     = regexp.MustCompile(`"age":\d+|"created":"[^"]*"|"description":"[^"]*"`) // of two reasons a store may name either
 )
