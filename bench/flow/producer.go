@@ -31,6 +31,7 @@ type producers struct {
 	drawn   int              // operations
 	posts   int              // of these
 	pending map[int]*posting // drawn and not yet taken
+	turn    *sync.Cond       // of mu: one that was drawn is no longer pending
 }
 
 // A producer is one client.
@@ -54,6 +55,7 @@ func (t *Traffic) newProducers() (*producers, error) { return t.newPosters(plan.
 
 func (t *Traffic) newPosters(role plan.Role) (*producers, error) {
 	p := &producers{Traffic: t, role: role, meter: t.meter(role, "post"), pending: map[int]*posting{}}
+	p.turn = sync.NewCond(&p.mu)
 	for n := range t.workload.Count(role) {
 		handles, err := t.handles(role, n)
 		if err != nil {
@@ -90,23 +92,52 @@ func (p *producers) draw() (who *producer, queue int, sizes []int) {
 	return who, who.choose(), sizes
 }
 
-// take gives the operation of that number. Operations are drawn in their order whoever takes them first, so that their
-// messages have the same numbers in every run.
+// take gives the operation of that number. Operations are drawn and told to the ledger, which numbers their messages, in their order,
+// whoever takes them first: so the same messages are sent in every run, and [producers.sequence] knows them. All are taken or given up,
+// so that nobody waits for long.
 func (p *producers) take(d schedule.Due) *posting {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for p.drawn <= d.Number {
+	p.drawUpTo(d.Number)
+	for p.isPendingBefore(d.Number) {
+		p.turn.Wait()
+	}
+	next := p.pending[d.Number]
+	p.settle(d.Number)
+	next.post = next.producer.book.Post(ledger.Posting{
+		Queue: p.queues[next.queue].book, Messages: len(next.sizes), TTL: time.Duration(p.workload.Messages.TTL), Intended: d.Intended,
+	})
+	return next
+}
+
+// The caller of these holds mu.
+
+func (p *producers) drawUpTo(number int) {
+	for p.drawn <= number {
 		number := p.drawn
 		if who, queue, sizes := p.draw(); who != nil {
 			p.pending[number] = &posting{producer: who, queue: queue, sizes: sizes}
 		}
 	}
-	next := p.pending[d.Number]
-	delete(p.pending, d.Number)
-	next.post = next.producer.book.Post(ledger.Posting{
-		Queue: p.queues[next.queue].book, Messages: len(next.sizes), TTL: time.Duration(p.workload.Messages.TTL), Intended: d.Intended,
-	})
-	return next
+}
+
+func (p *producers) isPendingBefore(number int) bool {
+	if len(p.pending) == 1 { // as it mostly is: the number's own
+		return false
+	}
+	for other := range p.pending {
+		if other < number {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *producers) settle(number int) {
+	delete(p.pending, number)
+	if len(p.pending) > 0 {
+		p.turn.Broadcast()
+	}
 }
 
 // messages are what a posting has to say, in a buffer that is used for one after the other.
@@ -128,6 +159,10 @@ var bodyBuffers = sync.Pool{New: func() any { return new([]byte) }}
 func (p *producers) offer(_ int, intended time.Duration) { p.meter.Offer(intended) }
 
 func (p *producers) giveUp(connection int, d schedule.Due, now time.Duration) {
+	p.mu.Lock()
+	p.drawUpTo(d.Number)
+	p.settle(d.Number)
+	p.mu.Unlock()
 	p.meter.Unsent(connection, d.Intended, now)
 }
 
