@@ -174,6 +174,12 @@ func TestJSONIsToldInLines(t *testing.T) {
 			t.Fatalf("%s: %v", line, err)
 		}
 		kinds[e.Kind]++
+		if e.Tick != nil && (e.Tick.P99 != nil || e.Tick.P999 != nil || e.Tick.Lag != nil) {
+			t.Errorf("a run of some twenty operations tells percentiles of them: %s", line)
+		}
+		if e.Calibration != nil && e.Calibration.EchoP99NS != 0 {
+			t.Errorf("a hundred echoes tell a p99: %s", line)
+		}
 	}
 	if kinds[experiment.Began] != 1 || kinds[experiment.RunEnded] != 3 || kinds[experiment.Ticked] == 0 || kinds[experiment.Ended] != 1 {
 		t.Errorf("it told of %v", kinds)

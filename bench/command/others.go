@@ -169,7 +169,7 @@ func examine(ctx context.Context) (lines []string) {
 			say(tool, "%s", path)
 		}
 	}
-	c := experiment.Calibrate(time.Second)
+	c := experiment.Calibrate(2 * time.Second) // in which there are samples enough for its p99
 	say("echo", "%v, p99 %v, over loopback at 500/s", time.Duration(c.EchoP50NS).Round(time.Microsecond), time.Duration(c.EchoP99NS).Round(time.Microsecond))
 	say("sleep", "wakes %v late (p99 at 1000/s)", experiment.Lateness(time.Second).Round(time.Microsecond))
 	if l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0"); err != nil {

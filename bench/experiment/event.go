@@ -59,10 +59,11 @@ type Tick struct {
 	Offered  float64 `json:"offered_per_s"` // of the driving operation, in the last whole second, as what follows
 	Sent     float64 `json:"sent_per_s"`
 	Achieved float64 `json:"achieved_per_s"`
-	P50      int64   `json:"response_p50_ns"`
-	P99      int64   `json:"response_p99_ns"`
-	P999     int64   `json:"response_p99_9_ns"` // since the run began, as Max
-	Max      int64   `json:"response_max_ns"`
+
+	P50  *int64 `json:"response_p50_ns"` // since the run began, as what follows; nil: too few samples tell it
+	P99  *int64 `json:"response_p99_ns"`
+	P999 *int64 `json:"response_p99_9_ns"`
+	Max  int64  `json:"response_max_ns"`
 
 	Posted    int64 `json:"posted"` // messages, since the run began
 	Delivered int64 `json:"delivered"`
@@ -70,9 +71,10 @@ type Tick struct {
 	Errors    int64 `json:"errors"`
 	Faults    int64 `json:"ledger_faults"`
 
-	Usage map[string]Usage `json:"usage,omitempty"` // by process
-	Lag   int64            `json:"pacer_lag_p99_ns"`
-	Rates []float64        `json:"p99_by_second_ns,omitempty"` // the last seconds' p99, for a line of small bars
+	Usage map[string]Usage `json:"usage,omitempty"`  // by process
+	Lag   *int64           `json:"pacer_lag_p99_ns"` // nil: too few samples tell it
+
+	Longest []float64 `json:"max_by_second_ns,omitempty"` // of each of the last seconds, for a line of small bars
 }
 
 // Usage is what a process uses right now.

@@ -190,17 +190,25 @@ func (r *run) now() *Tick {
 		}
 		length := (s.To - s.From).Seconds()
 		t.Offered, t.Sent, t.Achieved = float64(c.Offered)/length, float64(c.Sent)/length, float64(c.Achieved)/length
-		t.P50, t.P99 = int64(c.P50), int64(c.P99)
-		t.Rates = append(t.Rates, float64(c.P99))
+		t.Longest = append(t.Longest, float64(c.Max))
 	}
-	lag, _ := r.recorder.PacerLag(k).Quantile(0.99)
-	t.Lag = int64(lag)
-	late, _ := r.recorder.Response(k).Quantile(0.999)
-	t.P999 = int64(late)
-	if n := len(t.Rates); n > 20 {
-		t.Rates = t.Rates[n-20:]
+	response := r.recorder.Response(k)
+	t.P50, t.P99, t.P999 = percentile(response, 0.5), percentile(response, 0.99), percentile(response, 0.999)
+	t.Lag = percentile(r.recorder.PacerLag(k), 0.99)
+	if n := len(t.Longest); n > 20 {
+		t.Longest = t.Longest[n-20:]
 	}
 	return t
+}
+
+// percentile is one in nanoseconds; nil: too few samples tell it.
+func percentile(h *measure.Histogram, q float64) *int64 {
+	d, enough := h.Quantile(q)
+	if !enough {
+		return nil
+	}
+	ns := int64(d)
+	return &ns
 }
 
 // usage is what the processes used between the last two readings.

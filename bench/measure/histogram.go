@@ -82,15 +82,18 @@ func (h *Histogram) Max() time.Duration {
 	return time.Duration(h.h.Max())
 }
 
-// Quantile is the duration that a share q of all, from 0 to 1, doesn't exceed. Enough says whether at least ten samples lie
-// above that share: if not, the figure is chance, and is not to be told.
+// Quantile is the duration that a share q of all, from 0 to 1, doesn't exceed. Enough is what [Enough] says
+// of it: if it isn't, the figure is chance, and is not to be told.
 func (h *Histogram) Quantile(q float64) (d time.Duration, enough bool) {
 	n := h.Count()
 	if n == 0 {
 		return 0, false
 	}
-	return time.Duration(h.h.ValueAtQuantile(100 * q)), float64(n)*(1-q) >= samplesAbove-1e-9
+	return time.Duration(h.h.ValueAtQuantile(100 * q)), Enough(n, q)
 }
+
+// Enough reports whether at least ten of n samples lie above a share q of them, so that the quantile can be told.
+func Enough(n int64, q float64) bool { return float64(n)*(1-q) >= samplesAbove-1e-9 }
 
 // Buckets goes through what was counted, from short to long: each bucket's upper end and its count, without empty ones.
 func (h *Histogram) Buckets() iter.Seq2[time.Duration, int64] {

@@ -23,7 +23,9 @@ type Counts struct {
 	Errors   map[Class]int64
 	Response Encoded // response times of those achieved
 
-	P50, P99, Max time.Duration // of these; 0 if there are none. P99 of few is their longest
+	// P50, P99 and Max are those of the response times; 0 if there are none. Where [Enough] does not say that so many tell a percentile it is
+	// not to be told: the P99 of few is their longest.
+	P50, P99, Max time.Duration
 
 	passing passing
 }

@@ -18,7 +18,7 @@ import (
 // A course is how a cell's runs went over time, second by second: medians of its runs. Times are seconds since the measured
 // time began.
 type course struct {
-	metrics map[string][]sample // by name: rate p99 cpu rss backlog; in the order of time
+	metrics map[string][]sample // by name: rate p99 max cpu rss backlog; in the order of time
 	phases  []stretch
 	faults  []injury
 }
@@ -42,6 +42,7 @@ type injury struct {
 const (
 	rate    = "rate"
 	p99     = "p99"
+	slowest = "max"
 	cpu     = "cpu"
 	rss     = "rss"
 	backlog = "backlog"
@@ -151,6 +152,8 @@ func trace(rows []row, driving string) *course {
 			}
 		case driving + ".p99_ns":
 			c.add(p99, at, v)
+		case driving + ".max_ns":
+			c.add(slowest, at, v)
 		case backlog:
 			c.add(backlog, at, v)
 		default:
@@ -241,7 +244,7 @@ func merge(all []*course) *course {
 	case length > maxBins:
 		step = math.Ceil(length / maxBins)
 	}
-	for _, metric := range []string{rate, p99, cpu, rss, backlog} {
+	for _, metric := range []string{rate, p99, slowest, cpu, rss, backlog} {
 		bins := map[float64][]float64{}
 		for _, c := range all {
 			for at, v := range means(c.metrics[metric], step) {

@@ -17,11 +17,37 @@ func rowsOf() []row {
 	return []row{
 		{0.25, "phase", "setup"}, {0.25, "producer/post.achieved", "99"},
 		{1.25, "phase", "warmup"}, {1.25, "producer/post.achieved", "10"},
-		{2.25, "phase", "measure"}, {2.25, "producer/post.achieved", "20"}, {2.25, "producer/post.p99_ns", "1500"},
+		{2.25, "phase", "measure"}, {2.25, "producer/post.achieved", "20"}, {2.25, "producer/post.p99_ns", "1500"}, {2.25, "producer/post.max_ns", "1700"},
 		{3.25, "phase", "measure"}, {3.25, "producer/post.achieved", "30"}, {3.25, "worker/claim.achieved", "7"},
 		{3.75, "phase", "drain"}, {3.75, "producer/post.achieved", "5"},
 		{2.1, "backlog", "4"}, {0.1, "backlog", "1"},
 		{1.3, "server.cpu_s", "1"}, {2.3, "server.cpu_s", "1.5"}, {3.25, "server.cpu_s", "0.25"}, {3.25, "backend.rss_bytes", "7"}, {3.25, "server.rss_bytes", "3"},
+	}
+}
+
+// The p99 is drawn of cells whose seconds tell it, the longest of others.
+func TestWhatIsDrawnOfResponseTimes(t *testing.T) {
+	made := func(seconds, told int) *cell {
+		c := &cell{course: &course{metrics: map[string][]sample{slowest: make([]sample, seconds)}}}
+		c.course.metrics[p99] = make([]sample, told)
+		return c
+	}
+	for name, test := range map[string]struct {
+		cells []*cell
+		want  string
+	}{
+		"all tell it":       {[]*cell{made(8, 8), made(8, 5)}, p99},
+		"one does not":      {[]*cell{made(8, 8), made(8, 4)}, slowest},
+		"none":              {[]*cell{made(8, 0)}, slowest},
+		"nothing was timed": {[]*cell{made(0, 0)}, slowest},
+	} {
+		var got []string
+		for _, tr := range tracksOf(test.cells) {
+			got = append(got, tr.metric)
+		}
+		if want := []string{rate, test.want, cpu, rss, backlog}; !cmp.Equal(want, got) {
+			t.Errorf("%s: %v are drawn, want %v", name, got, want)
+		}
 	}
 }
 
@@ -30,6 +56,7 @@ func TestCourse(t *testing.T) {
 	for metric, want := range map[string][]sample{
 		rate:    {{0, 10}, {1, 20}, {2, 30}, {2.5, 10}},
 		p99:     {{1, 1500}},
+		slowest: {{1, 1700}},
 		backlog: {{0.85, 4}},
 		cpu:     {{1.1, 0.5}}, // the server was started anew after that
 		rss:     {{2, 10}},

@@ -19,9 +19,22 @@ type track struct {
 var tracks = []track{
 	{rate, "Achieved rate", perSecond, "rate", false},
 	{p99, "Response time, p99 of each second", duration, "duration", true},
+	{slowest, "Response time, longest of each second", duration, "duration", true},
 	{cpu, "CPU of server and backend, cores", digits, "number", false},
 	{rss, "Memory of server and backend", volume, "bytes", false},
 	{backlog, "Backlog, messages", digits, "number", false},
+}
+
+// tracksOf are those that are drawn of cells. The p99 is if most seconds of each have samples enough to tell it; else it is the longest
+// response, of all of them, so that they can be compared.
+func tracksOf(cells []*cell) []track {
+	not := slowest
+	for _, c := range cells {
+		if 2*len(c.course.metrics[p99]) <= len(c.course.metrics[slowest]) {
+			not = p99
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(tracks), func(t track) bool { return t.metric == not })
 }
 
 // timelines are the charts of what happened when: cells of a workload and level together, but those with faults alone.
@@ -56,11 +69,11 @@ func (s *study) timeline(cells []*cell, name string, out []string) figure {
 	f := figure{
 		name: name, out: out, table: timeTable(cells), zoom: s.zoomOf(name, cells),
 		caption: "Second by second, medians of the runs of a cell; zero is when the measured time began, and what is tinted grey was not measured." + faultWords(first),
-		says:    fmt.Sprintf("Five time series — rate, p99, CPU, memory, backlog — for %d cells.%s The file has all values.", len(cells), faultWords(first)),
+		says:    fmt.Sprintf("Five time series — rate, response time, CPU, memory, backlog — for %d cells.%s The file has all values.", len(cells), faultWords(first)),
 	}
 	made := &chart{title: title, columns: 2, height: 118, legend: s.keys(cells, true)}
 	x, few := timeAxis(cells)
-	for _, tr := range tracks {
+	for _, tr := range tracksOf(cells) {
 		if p, some := s.track(cells, tr, x, few); some {
 			p.title = tr.title
 			made.panels = append(made.panels, p)

@@ -228,7 +228,11 @@ func (s *study) noise() table {
 		if b.Marked {
 			marked = field{text: "noisier than the others", class: "soft"}
 		}
-		t.add(count(int64(i+1)), span(b.EchoP50NS), span(b.EchoP99NS), num(perSecond(b.HashPerS), raw(b.HashPerS)), marked)
+		p99 := percentile(nil)
+		if b.EchoP99NS > 0 {
+			p99 = span(b.EchoP99NS)
+		}
+		t.add(count(int64(i+1)), span(b.EchoP50NS), p99, num(perSecond(b.HashPerS), raw(b.HashPerS)), marked)
 	}
 	return t
 }

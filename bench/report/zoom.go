@@ -32,7 +32,7 @@ type zoomBand struct {
 
 func (s *study) zoomOf(name string, cells []*cell) *zoom {
 	z := &zoom{Name: name, Bands: []zoomBand{}}
-	for _, tr := range tracks {
+	for _, tr := range tracksOf(cells) {
 		p := zoomPanel{Title: tr.title, Unit: tr.unit, Log: tr.log}
 		at := map[float64]int{}
 		for _, c := range cells {

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/marconi-mq/marconi/bench/measure"
 )
 
 // writeCells writes a line for each operation of each run, with the names of run.json.
@@ -102,9 +104,13 @@ func writeSeries(w io.Writer, r *Run, d *Details) error {
 			put(s.To, k.String()+".offered", integer(c.Offered))
 			put(s.To, k.String()+".sent", integer(c.Sent))
 			put(s.To, k.String()+".achieved", integer(c.Achieved))
-			if c.Achieved > 0 {
+			if measure.Enough(c.Achieved, 0.5) {
 				put(s.To, k.String()+".p50_ns", integer(int64(c.P50)))
+			}
+			if measure.Enough(c.Achieved, 0.99) {
 				put(s.To, k.String()+".p99_ns", integer(int64(c.P99)))
+			}
+			if c.Achieved > 0 {
 				put(s.To, k.String()+".max_ns", integer(int64(c.Max)))
 			}
 			for _, class := range slices.Sorted(maps.Keys(c.Errors)) {

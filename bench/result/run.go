@@ -196,7 +196,7 @@ type Fault struct {
 // Calibration tells how noisy the machine was before a block.
 type Calibration struct {
 	EchoP50NS int64   `json:"echo_p50_ns"`
-	EchoP99NS int64   `json:"echo_p99_ns"`
+	EchoP99NS int64   `json:"echo_p99_ns"` // 0: too few samples tell it
 	HashPerS  float64 `json:"hash_per_s"`
 	Marked    bool    `json:"marked"` // beyond 3 MAD of the others, also when repeated
 }

@@ -149,6 +149,36 @@ func TestTheSeriesAddsUp(t *testing.T) {
 	}
 }
 
+// A percentile of a second is in the series if ten samples lie above it; the longest is always.
+func TestTheSeriesHasNoPercentilesOfFew(t *testing.T) {
+	d, k := &Details{}, measure.Key{Flow: "producer", Operation: "post"}
+	wanted := map[int64]string{0: "", 1: "max", 19: "max", 20: "p50 max", 999: "p50 max", 1000: "p50 p99 max"}
+	for n := range wanted {
+		d.Seconds = append(d.Seconds, measure.Second{
+			Phase: "measure", To: time.Duration(n+1) * time.Second, By: map[measure.Key]measure.Counts{k: {Achieved: n, P50: 1000, P99: 2000, Max: 3000}},
+		})
+	}
+	var text bytes.Buffer
+	if err := writeSeries(&text, &Run{}, d); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := csv.NewReader(&text).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n, want := range wanted {
+		var got []string
+		for _, row := range rows {
+			if name, is := strings.CutPrefix(row[2], "producer/post."); is && strings.HasSuffix(name, "_ns") && row[1] == fmt.Sprintf("%d.000", n+1) {
+				got = append(got, strings.TrimSuffix(name, "_ns"))
+			}
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("of a second with %d operations the series has %v, want %v", n, got, want)
+		}
+	}
+}
+
 // A histogram in run.json has the percentiles that stand beside it.
 func TestHistogramsHaveTheirPercentiles(t *testing.T) {
 	folder := newFixture(t).write(t, t.TempDir())

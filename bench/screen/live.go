@@ -118,15 +118,19 @@ func block(t *experiment.Tick, color bool) [blockLines]string {
 	if t.Faults > 0 {
 		faults = fmt.Sprintf("ledger %d FAULTS", t.Faults)
 	}
-	health := "✓"
-	if t.Lag > int64(2*time.Millisecond) {
-		health = "✗"
+	health := ""
+	switch {
+	case t.Lag == nil:
+	case *t.Lag > int64(2*time.Millisecond):
+		health = " ✗"
+	default:
+		health = " ✓"
 	}
 	return [blockLines]string{
 		fmt.Sprintf("%s  offered %s   sent %s   done %s /s    posted %s  delivered %s  deleted %s  backlog %s", cmp.Or(t.Phase, "setup"), thousands(t.Offered), thousands(t.Sent),
 			thousands(t.Achieved), thousands(float64(t.Posted)), thousands(float64(t.Delivered)), thousands(float64(t.Deleted)), thousands(float64(max(t.Posted-t.Deleted, 0)))),
-		fmt.Sprintf("response  p50 %s  p99 %s  p99.9 %s  max %s   %s   errors %s", duration(t.P50), duration(t.P99), duration(t.P999), duration(t.Max), bars(t.Rates), red(thousands(float64(t.Errors)), color && t.Errors > 0)),
-		fmt.Sprintf("%s   %s   lag p99 %s %s", red(faults, color && t.Faults > 0), usage(t.Usage), duration(t.Lag), health),
+		fmt.Sprintf("response  p50 %s  p99 %s  p99.9 %s  max %s   %s   errors %s", maybe(t.P50), maybe(t.P99), maybe(t.P999), duration(t.Max), bars(t.Longest), red(thousands(float64(t.Errors)), color && t.Errors > 0)),
+		fmt.Sprintf("%s   %s   lag p99 %s%s", red(faults, color && t.Faults > 0), usage(t.Usage), maybe(t.Lag), health),
 	}
 }
 

@@ -17,15 +17,15 @@ const cell = "work-queue/redis/v1.1/p1/rate-1000"
 
 // events are those of a short experiment.
 func events() []experiment.Event {
-	p50, p99 := int64(1_200_000), int64(6_800_000)
+	p50, p99, p999 := int64(1_200_000), int64(6_800_000), int64(21_000_000)
 	run := &result.Run{
 		Cell: cell, Status: result.Valid, MeasuredNS: int64(time.Second), Ledger: result.Ledger{OK: true},
 		Config:     plan.Cell{Workload: plan.Workload{Use: "work-queue"}},
 		Operations: map[string]result.Operation{"producer/post": {Achieved: 1000, Response: result.Latency{P50NS: &p50, P99NS: &p99}}},
 	}
 	tick := &experiment.Tick{
-		Phase: "measure", Offered: 1000, Sent: 1000, Achieved: 998, P50: p50, P99: p99, P999: 21_000_000, Max: 44_000_000, Posted: 41_213, Delivered: 41_190, Deleted: 41_102,
-		Rates: []float64{1, 2, 8}, Usage: map[string]experiment.Usage{"server": {CPU: 0.61, RSS: 84 << 20}},
+		Phase: "measure", Offered: 1000, Sent: 1000, Achieved: 998, P50: &p50, P99: &p99, P999: &p999, Max: 44_000_000, Posted: 41_213, Delivered: 41_190, Deleted: 41_102,
+		Longest: []float64{1, 2, 8}, Usage: map[string]experiment.Usage{"server": {CPU: 0.61, RSS: 84 << 20}},
 	}
 	progress := experiment.Progress{Runs: 1, Total: 3, Share: 0.41, Left: 372 * time.Second}
 	return []experiment.Event{
@@ -120,6 +120,11 @@ func TestTheBlockOfATerminal(t *testing.T) {
 		if strings.Contains(lines[i], "\x1b") {
 			t.Errorf("line %d has a control character without colours", i+1)
 		}
+	}
+	few := *events()[4].Tick
+	few.P99, few.P999, few.Lag = nil, nil, nil
+	if lines := block(&few, false); !strings.Contains(lines[1], "p50 1.20 ms  p99 –  p99.9 –  max 44 ms") || !strings.HasSuffix(lines[2], "lag p99 –") {
+		t.Errorf("percentiles of few samples are told: %q", lines)
 	}
 	bad := *events()[4].Tick
 	bad.Errors, bad.Faults = 3, 1

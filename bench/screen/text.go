@@ -20,7 +20,7 @@ func line(e experiment.Event) string {
 	case experiment.NotRun:
 		return fmt.Sprintf("not run: %s, because %s", e.Cell, e.Text)
 	case experiment.Block:
-		return fmt.Sprintf("block %d of %d; the machine answers an echo in %s (p99 %s)", e.Block, e.Blocks, duration(e.Calibration.EchoP50NS), duration(e.Calibration.EchoP99NS))
+		return fmt.Sprintf("block %d of %d; the machine answers an echo in %s (p99 %s)", e.Block, e.Blocks, duration(e.Calibration.EchoP50NS), echo(e.Calibration.EchoP99NS))
 	case experiment.Ticked:
 		return fmt.Sprintf("%s · %s · %s", where(e), rates(e.Tick), left(e.Progress))
 	case experiment.RunEnded:
@@ -58,7 +58,7 @@ func where(e experiment.Event) string {
 }
 
 func rates(t *experiment.Tick) string {
-	return fmt.Sprintf("offered %s, done %s/s, p99 %s", thousands(t.Offered), thousands(t.Achieved), duration(t.P99))
+	return fmt.Sprintf("offered %s, done %s/s, p99 %s", thousands(t.Offered), thousands(t.Achieved), maybe(t.P99))
 }
 
 // outcome is a run in a few words.
@@ -101,6 +101,14 @@ func clock(d time.Duration) string {
 		return fmt.Sprintf("%d:%02d:%02d", h, d%time.Hour/time.Minute, d%time.Minute/time.Second)
 	}
 	return fmt.Sprintf("%d:%02d", d/time.Minute, d%time.Minute/time.Second)
+}
+
+// echo is the p99 of a calibration, of which a short one tells none.
+func echo(p99 int64) string {
+	if p99 == 0 {
+		return words.None
+	}
+	return duration(p99)
 }
 
 func maybe(ns *int64) string {
