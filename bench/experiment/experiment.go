@@ -124,7 +124,10 @@ func (x *experimenter) carryOut(ctx context.Context) error {
 		return err
 	}
 	cells, sweeps = x.runnable(cells), x.runnable(sweeps)
-	x.progress = newProgress(x.plan, cells, sweeps, x.done)
+	x.progress = newProgress(cells, x.done)
+	for _, c := range sweeps {
+		x.progress.foresee(c, x.outstanding(c))
+	}
 	x.tell(Event{Kind: Began, Text: x.Folder.Dir})
 	for block := 1; block <= blocks(cells); block++ {
 		if err := x.block(ctx, block, cells); err != nil || x.report.Partial {

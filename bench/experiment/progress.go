@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"strings"
 	"sync"
 	"time"
 
@@ -16,6 +17,8 @@ type progress struct {
 	runs, total int
 	done, whole time.Duration // as planned
 	last        time.Duration // when the last run ended
+
+	foreseen map[string]int // runs of sweeps that are still to come, by their cell without a level
 }
 
 // usualDrain is how long a drain is thought to take, if it may.
@@ -27,19 +30,15 @@ func planned(c plan.Cell) time.Duration {
 	return time.Duration(c.Load.Ramp+t.Warmup+t.Duration+t.Cooldown) + min(time.Duration(t.Drain), usualDrain)
 }
 
-func newProgress(p *plan.Plan, cells, sweeps []plan.Cell, ran func(cell string, repeat int) bool) *progress {
+// newProgress is that of these cells. What sweeps have is foreseen later.
+func newProgress(cells []plan.Cell, ran func(cell string, repeat int) bool) *progress {
 	begun := time.Now()
-	g := &progress{elapsed: func() time.Duration { return time.Since(begun) }}
+	g := &progress{elapsed: func() time.Duration { return time.Since(begun) }, foreseen: map[string]int{}}
 	for _, c := range cells {
 		for repeat := 1; repeat <= c.Time.Repeats; repeat++ {
 			if !ran(c.Path(), repeat) {
 				g.expect(c)
 			}
-		}
-	}
-	for _, c := range sweeps {
-		for range expectedLevels(p.Sweep) * p.Sweep.Repeats {
-			g.expect(c)
 		}
 	}
 	return g
@@ -60,19 +59,26 @@ func (g *progress) ended(c plan.Cell) {
 	g.runs++
 	g.last = g.elapsed()
 	g.done += planned(c)
+	if c.Sweep {
+		g.foreseen[swept(c)]--
+	}
 	g.total, g.whole = max(g.total, g.runs), max(g.whole, g.done)
 }
 
-// forget takes back so many runs that won't come.
-func (g *progress) forget(c plan.Cell, runs int) {
+// foresee says how many runs of a sweep are still to come, in place of what was said before.
+func (g *progress) foresee(c plan.Cell, runs int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for range runs {
-		if g.total > g.runs {
-			g.total--
-			g.whole = max(g.whole-planned(c), g.done)
-		}
-	}
+	more := runs - g.foreseen[swept(c)]
+	g.foreseen[swept(c)] = runs
+	g.total = max(g.total+more, g.runs)
+	g.whole = max(g.whole+time.Duration(more)*planned(c), g.done)
+}
+
+// swept is the path of a sweep's cell without its level.
+func swept(c plan.Cell) string {
+	path := c.Path()
+	return path[:strings.LastIndex(path, "/")]
 }
 
 func (g *progress) now() Progress {

@@ -63,9 +63,8 @@ func sweepsOf(runs []*result.Run, seed uint64) (all []result.Sweep) {
 
 // newSweeping is a sweep of a cell, whatever its level.
 func newSweeping(c plan.Cell) *sweeping {
-	name := c.Path()
 	return &sweeping{
-		Sweep: result.Sweep{Cell: name[:strings.LastIndex(name, "/")], Target: c.Target.Name, Workload: c.Workload.Name, API: c.API},
+		Sweep: result.Sweep{Cell: swept(c), Target: c.Target.Name, Workload: c.Workload.Name, API: c.API},
 		runs:  map[float64][]*result.Run{},
 	}
 }

@@ -342,7 +342,7 @@ func TestTheExpectedEndIsRight(t *testing.T) {
 			cells = append(cells, c)
 		}
 		onTop := time.Duration(rapid.IntRange(-100, 2000).Draw(t, "on top")) * time.Millisecond // less, if drains end at once
-		now, g := time.Duration(0), newProgress(&plan.Plan{}, cells, nil, func(string, int) bool { return false })
+		now, g := time.Duration(0), newProgress(cells, func(string, int) bool { return false })
 		g.elapsed = func() time.Duration { return now }
 		var expected time.Duration
 		for block := 1; block <= blocks(cells); block++ {
@@ -367,7 +367,7 @@ func TestTheExpectedEndIsRight(t *testing.T) {
 func TestTheRestBecomesLess(t *testing.T) {
 	c := plan.Cell{}
 	c.Time.Repeats, c.Time.Duration = 3, plan.Duration(time.Second)
-	now, g := time.Duration(0), newProgress(&plan.Plan{}, []plan.Cell{c}, nil, func(string, int) bool { return false })
+	now, g := time.Duration(0), newProgress([]plan.Cell{c}, func(string, int) bool { return false })
 	g.elapsed = func() time.Duration { return now }
 	before := g.now().Left
 	for range 100 {

@@ -72,6 +72,33 @@ func (s *search) next() (rate float64, past, more bool) {
 	return 0, false, false
 }
 
+// expected is how many levels are still to come, on average over where the limit may lie: between any two of them, or above all. Who chose
+// them meant the lowest to be carried.
+func (s *search) expected() float64 {
+	low, high := s.bounds()
+	if !math.IsInf(high, 1) {
+		return halvings(low, high) + float64(min(beyond-1-s.past, len(s.coarse)))
+	}
+	sum, ways := float64(len(s.coarse)), 1.0 // if all are carried
+	for i, level := range s.coarse {
+		if low > 0 {
+			sum += float64(i+1+min(beyond-1, len(s.coarse)-i-1)) + halvings(low, level)
+			ways++
+		}
+		low = level
+	}
+	return sum / ways
+}
+
+// halvings is how many levels it takes, on average, to come from two levels, the lower of which is carried, as close as a sweep comes.
+func halvings(low, high float64) float64 {
+	if low == 0 || high-low <= precision*high {
+		return 0
+	}
+	middle := between(low, high)
+	return 1 + (halvings(low, middle)+halvings(middle, high))/2
+}
+
 // between is the middle, a whole number if there is one.
 func between(low, high float64) float64 {
 	if whole := math.Round((low + high) / 2); low < whole && whole < high {
@@ -85,7 +112,6 @@ func (s *search) told(rate float64, carried bool) { s.carried[rate] = carried }
 // sweep searches a cell's highest rate.
 func (x *experimenter) sweep(ctx context.Context, c plan.Cell) error {
 	s, found := newSearch(x.plan.Sweep.Levels()), newSweeping(c)
-	expected := expectedLevels(x.plan.Sweep)
 	for {
 		rate, past, more := s.next()
 		if !more || x.stopped(ctx) {
@@ -107,27 +133,57 @@ func (x *experimenter) sweep(ctx context.Context, c plan.Cell) error {
 			s.told(rate, level.Carried)
 		}
 		found.add(level, runs)
-		expected--
+		x.progress.foresee(c, x.outstanding(c))
 		x.tell(Event{Kind: Level, Cell: level.Cell, Level: &level})
 	}
-	x.progress.forget(c, max(expected, 0)*x.plan.Sweep.Repeats)
+	x.progress.foresee(c, 0)
 	if len(found.Levels) > 0 {
 		x.report.Sweeps = append(x.report.Sweeps, found.finish(x.plan.Seed))
 	}
 	return nil
 }
 
-// expectedLevels is how many levels a sweep will try, if its middle is where it ends.
-func expectedLevels(s *plan.Sweep) int {
-	coarse := len(s.Levels())
-	return (coarse+1)/2 + beyond + 3
+// outstanding is about how many runs a sweep has still to come: those that were made, now or before, say how far it is.
+func (x *experimenter) outstanding(c plan.Cell) int {
+	s, repeats := newSearch(x.plan.Sweep.Levels()), x.plan.Sweep.Repeats
+	for {
+		levels := s.expected()
+		rate, past, more := s.next()
+		if !more {
+			return 0
+		}
+		level := c.At(plan.Rate(rate)).Path()
+		left := repeats
+		for repeat := 1; repeat <= repeats; repeat++ {
+			if x.done(level, repeat) {
+				left--
+			}
+		}
+		if left > 0 {
+			return int(math.Round(max(levels-1, 0)*float64(repeats))) + left
+		}
+		if runs := x.whole(level); !past && len(runs) > 0 {
+			s.told(rate, carriedBy(runs))
+		} else if !past {
+			return 0
+		}
+	}
+}
+
+// whole are the runs of a cell that were not broken off.
+func (x *experimenter) whole(cell string) (runs []*result.Run) {
+	for _, r := range x.runs {
+		if r.Cell == cell && !r.Partial {
+			runs = append(runs, r)
+		}
+	}
+	return runs
 }
 
 // level runs one level so often as the sweep says, and gives the runs, those that were in the folder already among them.
 func (x *experimenter) level(ctx context.Context, c plan.Cell) (runs []*result.Run, err error) {
 	for repeat := 1; repeat <= c.Time.Repeats; repeat++ {
 		if x.done(c.Path(), repeat) {
-			x.progress.forget(c, 1)
 			continue
 		}
 		if x.stopped(ctx) {
@@ -141,12 +197,7 @@ func (x *experimenter) level(ctx context.Context, c plan.Cell) (runs []*result.R
 		}
 		x.cool(ctx, time.Duration(c.Time.Cooldown))
 	}
-	for _, r := range x.runs {
-		if r.Cell == c.Path() && !r.Partial {
-			runs = append(runs, r)
-		}
-	}
-	return runs, nil
+	return x.whole(c.Path()), nil
 }
 
 // judge sums up the runs of a level: it is carried if the median run carried it.
