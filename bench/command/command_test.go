@@ -450,7 +450,11 @@ func TestSecretsAreKept(t *testing.T) {
 		}
 		said = append(said, out, err)
 	}
+	end := watchFor([]string{password, token}, filepath.Join(dir, "well"))
 	note(Fine, "run", file, "--out", "well", "--debug")
+	for _, where := range end() {
+		t.Errorf("a secret is in %s", where)
+	}
 	note(Usage, "run", "--resume", "well")
 	note(Fine, "run", file, "--out", "well", "--debug", "--json")
 	note(Fine, "sweep", "work-queue", "--url", url, "--low", "20", "--high", "40", "--duration", "200ms", "--out", "swept", "--debug")

@@ -53,10 +53,16 @@ func (p *program) awaitSaid(t *testing.T, what string) {
 
 func launch(t *testing.T, dir string, args ...string) *program {
 	t.Helper()
-	p := &program{dir: dir, temp: t.TempDir(), name: filepath.Base(t.TempDir()) + strings.ReplaceAll(t.Name(), "/", "-")}
+	return launchWith(t, dir, t.TempDir(), nil, args...)
+}
+
+// launchWith gives the program a temporary folder, and more in its environment.
+func launchWith(t *testing.T, dir, temp string, environ []string, args ...string) *program {
+	t.Helper()
+	p := &program{dir: dir, temp: temp, name: filepath.Base(t.TempDir()) + strings.ReplaceAll(t.Name(), "/", "-")}
 	p.cmd = exec.Command(os.Args[0], args...)
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = dir, &p.out, &p.err
-	p.cmd.Env = append(os.Environ(), mark+"="+p.name, "TMPDIR="+p.temp)
+	p.cmd.Env = append(append(os.Environ(), environ...), mark+"="+p.name, "TMPDIR="+p.temp)
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

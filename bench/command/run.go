@@ -102,7 +102,18 @@ Ctrl-C ends it after the run in hand, with a report of what there is; a second o
 func hidden(p *plan.Plan) bool {
 	return slices.ContainsFunc(p.Targets, func(t plan.Target) bool {
 		shown := t.Redacted()
-		return t.Auth.Token != "" && t.Auth.Token == shown.Auth.Token || strings.Contains(t.URL, "@") && t.URL == shown.URL
+		if t.Auth.Token != "" && t.Auth.Token == shown.Auth.Token || strings.Contains(t.URL, "@") && t.URL == shown.URL {
+			return true
+		}
+		if t.Start == nil { // of what is started, the backend has whatever password it is given
+			return false
+		}
+		for key, value := range t.Start.Config {
+			if value == shown.Start.Config[key] && (plan.IsSecret(key) || inURL.MatchString(value)) {
+				return true
+			}
+		}
+		return false
 	})
 }
 

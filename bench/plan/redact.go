@@ -23,7 +23,7 @@ var (
 
 // redact gives the value of a key without its secrets, and these. It is the one place that knows what is secret.
 func redact(key, value string) (shown string, secrets []string) {
-	if secretKey.MatchString(key) {
+	if IsSecret(key) {
 		return hidden, []string{value}
 	}
 	for _, form := range []*regexp.Regexp{inURI, inQuery} {
@@ -33,6 +33,9 @@ func redact(key, value string) (shown string, secrets []string) {
 	}
 	return redactText(value), secrets
 }
+
+// IsSecret reports whether the value of a key is one.
+func IsSecret(key string) bool { return secretKey.MatchString(key) }
 
 // redactText hides what looks like a secret in the text of a plan.
 func redactText(text string) string {

@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/marconi-mq/marconi/bench/measure"
+	"github.com/marconi-mq/marconi/bench/plan"
 )
 
 // A backend is a row of the table of what can be started.
@@ -30,6 +31,8 @@ type backend struct {
 type store struct {
 	uri     string
 	command []string // of its own process; none: there is no such process
+	input   string   // what that process reads: everybody on the machine can read commands
+	secrets []string // of these, which the process may say
 	ready   func(context.Context) error
 	collect measure.Collector // nil: there is nothing to ask
 }
@@ -128,19 +131,30 @@ func prepareRedis(dir string, settings map[string]string) (*store, error) {
 	if err != nil {
 		return nil, err
 	}
-	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	line := []string{"redis-server", "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", dir, "--save", "", "--appendonly", "no",
-		"--latency-monitor-threshold", strconv.Itoa(latencyThreshold)}
-	for _, name := range slices.Sorted(maps.Keys(settings)) {
-		line = append(line, "--"+name, settings[name])
+	r := redisServer{address: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), password: settings["requirepass"]}
+	s := &store{uri: r.uri(), collect: r.info}
+	s.ready = func(ctx context.Context) error {
+		_, err := r.ask(ctx, "PING")
+		return err
 	}
-	return &store{
-		uri: "redis://" + address, command: line, collect: redisInfo(address),
-		ready: func(ctx context.Context) error {
-			_, err := askRedis(ctx, address, "PING")
-			return err
-		},
-	}, nil
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		if plan.IsSecret(name) {
+			s.input += name + " " + redisQuoted(settings[name]) + "\n"
+			s.secrets = append(s.secrets, settings[name], redisQuoted(settings[name]))
+		}
+	}
+	s.command = []string{"redis-server"}
+	if s.input != "" {
+		s.command = append(s.command, "-")
+	}
+	s.command = append(s.command, "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", dir, "--save", "", "--appendonly", "no",
+		"--latency-monitor-threshold", strconv.Itoa(latencyThreshold))
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		if !plan.IsSecret(name) {
+			s.command = append(s.command, "--"+name, settings[name])
+		}
+	}
+	return s, nil
 }
 
 // swiftAccount has the URI of an account of Swift, which is too many processes to be started for a run:

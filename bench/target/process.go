@@ -21,6 +21,8 @@ type process struct {
 	log  string // the file of what it says
 	line []string
 	env  []string
+	in   string   // what it reads
+	hide []string // what is not to be told of what it says
 	on   cores.Set
 
 	mu   sync.Mutex // guards what follows
@@ -30,7 +32,10 @@ type process struct {
 
 // launch starts a program.
 func (i *Instance) launch(name string, line []string, env ...string) (*process, error) {
-	p := &process{name: name, log: filepath.Join(i.data, name+".log"), line: line, env: env, on: i.options.Cores}
+	p := &process{name: name, log: filepath.Join(i.data, name+".log"), line: line, env: env, on: i.options.Cores, hide: i.store.secrets}
+	if name == "backend" {
+		p.in = i.store.input
+	}
 	return p, p.start()
 }
 
@@ -44,6 +49,9 @@ func (p *process) start() error {
 	cmd := exec.CommandContext(context.Background(), p.line[0], p.line[1:]...) // it is ended by its owner
 	cmd.Dir, cmd.Stdout, cmd.Stderr = filepath.Dir(p.log), out, out
 	cmd.Env = append(os.Environ(), p.env...)
+	if p.in != "" {
+		cmd.Stdin = strings.NewReader(p.in)
+	}
 	cmd.SysProcAttr = attributes()
 	if err := begin(cmd, p.on); err != nil {
 		return fmt.Errorf("start %s: %w", p.name, err)
@@ -134,6 +142,9 @@ func (p *process) said() string {
 func (p *process) tail() string {
 	const most = 2000
 	text := strings.TrimSpace(p.said())
+	for _, secret := range p.hide {
+		text = strings.ReplaceAll(text, secret, "hidden")
+	}
 	if len(text) > most {
 		text = "…" + text[len(text)-most:]
 	}

@@ -6,18 +6,44 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/marconi-mq/marconi/bench/measure"
 )
 
-// askRedis sends one command in the inline form of Redis' protocol, and gives the reply's text: of an array, its elements one a
+// A redisServer is one that was started here.
+type redisServer struct {
+	address, password string // without a password it lets in everybody
+}
+
+// uri is how a store is told of it.
+func (r redisServer) uri() string {
+	u := url.URL{Scheme: "redis", Host: r.address}
+	if r.password != "" {
+		u.User = url.UserPassword("", r.password)
+	}
+	return u.String()
+}
+
+// redisQuoted is a value as its configuration and the inline form of its protocol take it, whatever is in it.
+func redisQuoted(value string) string {
+	text := []byte{'"'}
+	for _, c := range []byte(value) {
+		if c < ' ' || c > '~' || c == '"' || c == '\\' {
+			text = fmt.Appendf(text, "\\x%02x", c)
+			continue
+		}
+		text = append(text, c)
+	}
+	return string(append(text, '"'))
+}
+
+// ask sends one command in the inline form of Redis' protocol, and gives the reply's text: of an array, its elements one a
 // line.
-func askRedis(ctx context.Context, address, command string) (string, error) {
-	connection, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", address)
+func (r redisServer) ask(ctx context.Context, command string) (string, error) {
+	connection, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", r.address)
 	if err != nil {
 		return "", fmt.Errorf("ask redis: %w", err)
 	}
@@ -25,10 +51,20 @@ func askRedis(ctx context.Context, address, command string) (string, error) {
 	if err := connection.SetDeadline(time.Now().Add(time.Second)); err != nil {
 		return "", fmt.Errorf("ask redis: %w", err)
 	}
-	if _, err := io.WriteString(connection, command+"\r\n"); err != nil {
+	commands := command + "\r\n"
+	if r.password != "" {
+		commands = "AUTH " + redisQuoted(r.password) + "\r\n" + commands
+	}
+	if _, err := io.WriteString(connection, commands); err != nil {
 		return "", fmt.Errorf("ask redis: %w", err)
 	}
-	return readReply(bufio.NewReader(connection))
+	replies := bufio.NewReader(connection)
+	if r.password != "" {
+		if _, err := readReply(replies); err != nil {
+			return "", err
+		}
+	}
+	return readReply(replies)
 }
 
 // maxReply is more than any reply has that is asked for here.
@@ -100,21 +136,19 @@ var redisFigures = map[string]string{
 // latencyThreshold is from how many milliseconds on Redis takes down what held it up: the fewest it can.
 const latencyThreshold = 1
 
-// redisInfo collects what Redis says of itself, with the calls of scripts and the time that took, and what held it up.
-func redisInfo(address string) measure.Collector {
-	return func(ctx context.Context) (map[string]float64, error) {
-		text, err := askRedis(ctx, address, "INFO all")
-		if err != nil {
-			return nil, err
-		}
-		figures := parseInfo(text)
-		events, err := askRedis(ctx, address, "LATENCY LATEST")
-		if err != nil {
-			return nil, err
-		}
-		addLatencies(figures, events)
-		return figures, nil
+// info collects what Redis says of itself, with the calls of scripts and the time that took, and what held it up.
+func (r redisServer) info(ctx context.Context) (map[string]float64, error) {
+	text, err := r.ask(ctx, "INFO all")
+	if err != nil {
+		return nil, err
 	}
+	figures := parseInfo(text)
+	events, err := r.ask(ctx, "LATENCY LATEST")
+	if err != nil {
+		return nil, err
+	}
+	addLatencies(figures, events)
+	return figures, nil
 }
 
 // addLatencies adds, for each kind of event that held Redis up, how long it last did and how long at most. Redis tells of four

@@ -45,7 +45,7 @@ func TestLatenciesOfRedis(t *testing.T) {
 // What holds a Redis up that was started here is among its figures.
 func TestRedisTellsWhatHeldItUp(t *testing.T) {
 	i := startBackend(t, "redis", map[string]string{"enable-debug-command": "local"})
-	if _, err := askRedis(t.Context(), strings.TrimPrefix(i.store.uri, "redis://"), "DEBUG SLEEP 0.02"); err != nil {
+	if _, err := (redisServer{address: strings.TrimPrefix(i.store.uri, "redis://")}).ask(t.Context(), "DEBUG SLEEP 0.02"); err != nil {
 		t.Fatal(err)
 	}
 	figures, err := i.store.collect(t.Context())
