@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -222,7 +223,8 @@ func (r *running) run(ctx context.Context, p *plan.Plan, asked string) error {
 		}
 		return err
 	}
-	if written := report.Write(folder.Dir); written != nil {
+	written := report.Write(folder.Dir)
+	if noSummary := errors.Is(written, fs.ErrNotExist) && err != nil; written != nil && !noSummary { // why there is none is known
 		err = errors.Join(err, written)
 	}
 	show.Close()

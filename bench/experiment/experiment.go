@@ -74,9 +74,9 @@ func Run(ctx context.Context, p *plan.Plan, o Options) (*result.Experiment, []*r
 	release := x.isolate()
 	defer release()
 	err := x.carryOut(ctx)
+	x.report.Partial = x.report.Partial || err != nil || ctx.Err() != nil // a disk that is full, say, ends it as well
 	err = errors.Join(err, x.unmadeRuns(), x.stopAll())
 	x.report.Ended = time.Now().Round(0)
-	x.report.Partial = x.report.Partial || ctx.Err() != nil
 	for _, r := range x.runs { // some may be of a former time
 		if r.Started.Before(x.report.Started) {
 			x.report.Started = r.Started
@@ -88,7 +88,6 @@ func Run(ctx context.Context, p *plan.Plan, o Options) (*result.Experiment, []*r
 		if len(x.runs) <= x.recalled {
 			return x.report, x.runs, err
 		}
-		x.report.Partial = true
 	}
 	x.tell(Event{Kind: Reporting})
 	if written := o.Folder.WriteExperiment(x.report, x.runs); written != nil {

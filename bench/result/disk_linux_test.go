@@ -61,8 +61,8 @@ func TestAFullDiskLeavesWhatWasWritten(t *testing.T) {
 			}
 		}
 		noHalves(t, dir)
-		if err := os.RemoveAll(folder.RunDir(f.runs[1].Cell, 2)); err != nil {
-			t.Fatal(err)
+		if _, err := os.Stat(folder.RunDir(f.runs[1].Cell, 2)); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("with %d blocks: something is left of the run that could not be written: %v", spare, err)
 		}
 		for _, err = filler.Seek(0, 2); err == nil; {
 			_, err = filler.Write(block)

@@ -29,11 +29,16 @@ func (f *Folder) WriteEnvironment(e Environment) (hash string, err error) {
 }
 
 // WriteRun writes down a run: run.json is the last of its files, so whoever finds that finds all. What an earlier try of the
-// same run left is removed first.
-func (f *Folder) WriteRun(r *Run, d *Details) error {
+// same run left is removed first, and what this one leaves if it fails: on a disk that is full a summary may still have room.
+func (f *Folder) WriteRun(r *Run, d *Details) (err error) {
 	if err := os.RemoveAll(f.RunDir(r.Cell, r.Repeat)); err != nil {
 		return fmt.Errorf("results: %w", err)
 	}
+	defer func() {
+		if err != nil {
+			_ = os.RemoveAll(f.RunDir(r.Cell, r.Repeat))
+		}
+	}()
 	at := runPath(r.Cell, r.Repeat)
 	steps := []func() error{
 		func() error {
