@@ -71,11 +71,14 @@ func (d *docket) copy() *docket {
 	return &docket{room: d.room, faults: maps.Clone(d.faults), first: slices.Clone(d.first)}
 }
 
-func (d *docket) count() (n int64) {
+// count counts faults, but for those of classes that are excused.
+func (d *docket) count(excused func(Class) bool) (n int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, count := range d.faults {
-		n += count
+	for class, count := range d.faults {
+		if !excused(class) {
+			n += count
+		}
 	}
 	return n
 }

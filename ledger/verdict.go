@@ -83,21 +83,26 @@ func (l *Ledger) Verdict() Verdict {
 
 // excuse takes those classes out of the faults that the store never promised to keep free of.
 func (v *Verdict) excuse(o Options, reordered int64) {
-	if n := v.Faults[Torn]; o.NotAllOrNone && n > 0 {
-		v.Excused[Torn] = n
-		delete(v.Faults, Torn)
-	}
-	if o.Forgets {
-		for _, class := range []Class{Lost, Duplicated, Overlapped, Torn, Missed, Resurrected} {
-			if n := v.Faults[class]; n > 0 {
-				v.Excused[class] = n
-				delete(v.Faults, class)
-			}
+	for class, n := range v.Faults {
+		if o.excuses(class) {
+			v.Excused[class] = n
+			delete(v.Faults, class)
 		}
 	}
 	if reordered > 0 {
 		v.Excused[Reordered] = reordered
 	}
+}
+
+// excuses reports whether the store never promised to keep free of a class.
+func (o Options) excuses(class Class) bool {
+	switch class {
+	case Torn:
+		return o.NotAllOrNone || o.Forgets
+	case Lost, Duplicated, Overlapped, Missed, Resurrected:
+		return o.Forgets
+	}
+	return false
 }
 
 func (a *audit) offender(x accusation) Offender {
@@ -250,11 +255,11 @@ func (v Verdict) WriteOffenders(w io.Writer) error {
 type Progress struct {
 	Posted, Confirmed, Delivered int64
 	TakenAway                    int64 // deletes and pops that were confirmed
-	Faults                       int64 // those known for certain so far
+	Faults                       int64 // those known for certain so far, but for what the verdict will excuse
 }
 
 // Progress tells how the run is going. It costs next to nothing.
 func (l *Ledger) Progress() Progress {
 	c := &l.counts
-	return Progress{c.posted.Load(), c.confirmed.Load(), c.delivered.Load(), c.takenAway.Load(), l.docket.count()}
+	return Progress{c.posted.Load(), c.confirmed.Load(), c.delivered.Load(), c.takenAway.Load(), l.docket.count(l.options.excuses)}
 }

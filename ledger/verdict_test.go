@@ -116,6 +116,29 @@ func TestOptions(t *testing.T) {
 	wantFaults(t, d.l.Verdict(), faults{})
 }
 
+// What the verdict will excuse is no fault on a screen either, while the run is under way.
+func TestProgressExcusesWhatTheVerdictDoes(t *testing.T) {
+	for name, test := range map[string]struct {
+		options ledger.Options
+		want    int64
+	}{
+		"a store that forgets": {ledger.Options{Forgets: true}, 0},
+		"one that does not":    {ledger.Options{}, 1},
+	} {
+		d := newDesk(test.options)
+		post := d.post(1, 1)
+		d.claim("a", at(2, 3), showAll(post)...)
+		second := d.claim("b", at(4, 5), showAll(post)...)
+		second.Messages()[0].Deleting(seconds(6), second).Confirmed(seconds(7))
+		if got := d.l.Progress().Faults; got != test.want {
+			t.Errorf("%s: %d faults so far, want %d", name, got, test.want)
+		}
+		if v := d.drain(); v.Faults[ledger.Overlapped] != test.want || v.Excused[ledger.Overlapped] != 1-test.want {
+			t.Errorf("%s: the verdict has %v, and excuses %v", name, v.Faults, v.Excused)
+		}
+	}
+}
+
 func TestProgressAndLives(t *testing.T) {
 	d := newDesk(ledger.Options{})
 	post := d.post(3, 1)
