@@ -301,7 +301,7 @@ func TestNotMissedBeforeItsAnswer(t *testing.T) {
 	o.Page(at(4, 5), showAll(b)) // a may stand behind it
 	a.Confirmed(ids(a), seconds(6))
 	d.post(1, 8)
-	o.Page(at(8.2, 20), showAll(d.post(1, 9))) // the post before was answered after the page was asked for
+	o.Page(at(8.2, 20), append(showAll(a), showAll(d.post(1, 9))...)) // the post before was answered after the page was asked for
 	wantFaults(t, d.l.Verdict(), faults{})
 	o.Page(at(21, 22), showAll(d.post(1, 10)))
 	wantFaults(t, d.l.Verdict(), faults{})
@@ -331,24 +331,45 @@ func TestMissedAtTheEnd(t *testing.T) {
 	wantFaults(t, d.l.Verdict(), faults{})
 }
 
-// A message whose post overlaps that of the next one shown may stand behind that, but not behind one that was sent later.
+// A message whose post overlaps that of the next one shown may stand behind that, but not behind one that was sent later; and it has to
+// stand somewhere, also if its own post was not answered yet when it was passed by.
 func TestMissedBehindAnOverlappingPost(t *testing.T) {
 	for name, test := range map[string]struct {
+		late  bool // answered after the page on which it was passed by
 		shown bool // after all
+		end   bool // nothing more comes; else a later one
 		fault bool
-	}{"for good": {fault: true}, "for now": {shown: true}} {
+	}{
+		"for good":                             {fault: true},
+		"for now":                              {shown: true},
+		"for good, to the end":                 {end: true, fault: true},
+		"for now, to the end":                  {shown: true, end: true},
+		"for good, answered later":             {late: true, fault: true},
+		"for now, answered later":              {late: true, shown: true},
+		"for good, answered later, to the end": {late: true, end: true, fault: true},
+		"for now, answered later, to the end":  {late: true, shown: true, end: true},
+	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDesk(ledger.Options{})
 			a, b := d.sending(1, 1), d.sending(1, 2)
 			b.Confirmed(ids(b), seconds(3))
-			a.Confirmed(ids(a), seconds(4))
+			if !test.late {
+				a.Confirmed(ids(a), seconds(4))
+			}
 			o := d.l.Observer(d.q, ledger.Observing{})
 			o.Page(at(5, 6), showAll(b))
+			if test.late {
+				a.Confirmed(ids(a), seconds(6.5))
+			}
 			if test.shown {
 				o.Page(at(7, 8), showAll(a))
 			}
 			wantFaults(t, d.l.Verdict(), faults{})
-			o.Page(at(11, 12), showAll(d.post(1, 9)))
+			if test.end {
+				o.Done(at(11, 12))
+			} else {
+				o.Page(at(11, 12), showAll(d.post(1, 9)))
+			}
 			want := faults{}
 			if test.fault {
 				want[ledger.Missed] = 1
@@ -356,6 +377,17 @@ func TestMissedBehindAnOverlappingPost(t *testing.T) {
 			wantFaults(t, d.l.Verdict(), want)
 		})
 	}
+}
+
+// Nobody is shown what is his own, if he has asked not to be.
+func TestOnesOwnAreNotMissed(t *testing.T) {
+	d := newDesk(ledger.Options{})
+	other := d.l.Producer()
+	theirs := other.Post(ledger.Posting{Queue: d.q, Messages: 1, TTL: time.Hour, Intended: seconds(1)})
+	theirs.Confirmed(ids(theirs), seconds(1.5))
+	d.post(1, 1)
+	d.l.Observer(d.q, ledger.Observing{Without: d.p}).Done(at(2, 3))
+	wantFaults(t, d.l.Verdict(), faults{ledger.Missed: 1})
 }
 
 func TestTorn(t *testing.T) {

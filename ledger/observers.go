@@ -25,8 +25,9 @@ type Observer struct {
 
 // Observing says what an observer's pages show.
 type Observing struct {
-	Name    string // for the verdict
-	Claimed bool   // messages under a claim, too
+	Name    string    // for the verdict
+	Claimed bool      // messages under a claim, too
+	Without *Producer // whose messages are left out, since its client is the observer's own; nil: nobody's are
 }
 
 // An openBatch is the post whose messages a listing showed last.
@@ -186,6 +187,9 @@ func (o *Observer) Done(call Call) {
 	s := showing{how: o.how, reader: o.options.Name, queue: o.queue, call: call}
 	o.closeBatch(s)
 	for _, p := range *o.l.producers.Load() {
+		if p == o.options.Without {
+			continue
+		}
 		last, found := o.last[p.index]
 		for n, more := p.lastOf(o.queue); more && (!found || n > last); {
 			at := ref{p.index, n}
@@ -214,10 +218,10 @@ func (o *Observer) missed(s showing, at ref) {
 	o.l.suspect(at, suspicion{class: Missed, call: s.call, claimed: o.options.Claimed, evidence: []Evidence{e}})
 }
 
-// mayCome reports whether a message that wasn't shown yet, though a later one was, has still to be.
+// mayCome reports whether a message that wasn't shown yet, though a later one was, has still to be, or will have when its post is confirmed.
 func (o *Observer) mayCome(s showing, at ref) (may bool) {
 	o.l.with(at, func(c *chunk, slot int, _ *record) {
-		may = !o.l.explained(c, slot, suspicion{class: Missed, call: s.call, claimed: o.options.Claimed})
+		may = !o.l.explained(c, slot, suspicion{class: Missed, call: Call{never, s.call.Answered}, claimed: o.options.Claimed})
 	})
 	return may
 }
