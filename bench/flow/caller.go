@@ -28,23 +28,26 @@ func (t *Traffic) newCallers() (*producers, error) {
 		q := c.choose()
 		caller := &caller{number: n, trip: t.meter(plan.Callers, RoundTrip), answers: map[uint32]int{}}
 		t.callers = append(t.callers, caller)
-		listen, err := t.newListener(plan.Callers, n, q)
+		listen, err := t.newListener(plan.Callers, n, q, c.book)
 		if err != nil {
 			return nil, err
 		}
 		listen.saw = caller.saw
-		answer, err := t.newListener(peers, n, q)
+		poster := t.Ledger.Producer()
+		answer, err := t.newListener(peers, n, q, poster)
 		if err != nil {
 			return nil, err
 		}
-		peer := &peer{reader: answer, caller: uint32(n), poster: t.Ledger.Producer()}
-		answer.saw = peer.saw
+		peer := &peer{reader: answer, caller: uint32(n), poster: poster}
+		answer.saw, listen.behind = peer.saw, answer
 		t.actors = append(t.actors, listen, answer)
 	}
 	return callers, nil
 }
 
-func (t *Traffic) newListener(role plan.Role, n, q int) (*reader, error) {
+// newListener makes a reader that leaves out what it has posted itself. Whoever has listened to the end and was not shown a call, or an
+// answer, has it on the ledger as missed: so each call that was confirmed is answered, if its answer was confirmed.
+func (t *Traffic) newListener(role plan.Role, n, q int, own *ledger.Producer) (*reader, error) {
 	handles, err := t.handles(role, n)
 	if err != nil {
 		return nil, err
@@ -52,7 +55,7 @@ func (t *Traffic) newListener(role plan.Role, n, q int) (*reader, error) {
 	name := fmt.Sprintf("%s %d", singular(role), n)
 	return &reader{
 		hand: hand{t, role, n}, queue: t.queues[q], handle: handles[q], listing: client.MessageListing{Limit: t.workload.Consuming.Limit},
-		book: t.Ledger.Observer(t.queues[q].book, ledger.Observing{Name: name}),
+		book: t.Ledger.Observer(t.queues[q].book, ledger.Observing{Name: name, Without: own}),
 	}, nil
 }
 

@@ -20,7 +20,7 @@ func (t *Traffic) Figures(v ledger.Verdict, also func(ledger.Life)) map[string]r
 		t.auditFigures(v, s, all)
 	}
 	if len(t.callers) > 0 {
-		t.callFigures(all)
+		t.callFigures(s, all)
 	}
 	if len(t.queues) > 1 {
 		if index, some := s.fairness(len(t.queues)); some {
@@ -32,8 +32,9 @@ func (t *Traffic) Figures(v ledger.Verdict, also func(ledger.Life)) map[string]r
 
 // A survey is what going through all messages has found.
 type survey struct {
-	audited int                // messages that were intended while there were auditors
-	queues  map[string]float64 // messages that were delivered
+	audited    int                // messages that were intended while there were auditors
+	unanswered int                // calls
+	queues     map[string]float64 // messages that were delivered
 }
 
 func (t *Traffic) survey(also func(ledger.Life)) survey {
@@ -50,6 +51,9 @@ func (t *Traffic) survey(also func(ledger.Life)) survey {
 		}
 		if t.audits != nil && t.audits.during.holds(life.Intended) {
 			s.audited++
+		}
+		if int(life.Producer) < len(t.callers) && t.callers[life.Producer].answers[life.Number] == 0 {
+			s.unanswered++
 		}
 	}
 	return s
@@ -77,14 +81,10 @@ func figure(value float64, unit, says string) result.Figure {
 	return result.Figure{Value: value, Unit: unit, Says: says}
 }
 
-func (t *Traffic) callFigures(all map[string]result.Figure) {
-	answered := 0
-	for _, c := range t.callers {
-		answered += len(c.answers)
-	}
+func (t *Traffic) callFigures(s survey, all map[string]result.Figure) {
 	calls := t.driver.(*producers).confirmed.Load()
 	all["calls"] = figure(float64(calls), "messages", "Calls that were confirmed.")
-	all["calls_unanswered"] = figure(float64(max(calls-int64(answered), 0)), "messages", "Calls that got no answer before the run ended.")
+	all["calls_unanswered"] = figure(float64(s.unanswered), "messages", "Calls that got no answer before the run ended. If both were confirmed and somebody asked for them to the end, the ledger has one of the two as missed.")
 }
 
 // auditFigures say what auditors saw, and what it cost the work.

@@ -19,7 +19,8 @@ type mix struct {
 	seats  map[plan.Role][]*seat
 }
 
-// A seat is one who looks when it is his turn: once at a time, since he goes on from where he was.
+// A seat is one who looks when it is his turn: once at a time, since he goes on from where he was. Readers read on to the end when
+// nobody drives them any more.
 type seat struct {
 	mu   sync.Mutex // held while he looks
 	look func(ctx context.Context, at moment)
@@ -32,6 +33,8 @@ func (t *Traffic) newMix(posts *producers) *mix {
 		switch a := a.(type) {
 		case *reader:
 			m.seats[a.role] = append(m.seats[a.role], &seat{look: func(ctx context.Context, at moment) { a.page(ctx, at) }})
+			a.from = func() time.Duration { return t.end.to }
+			t.readOn = append(t.readOn, a)
 			return true
 		case *monitor:
 			for i := range a.handles {

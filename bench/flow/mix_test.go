@@ -53,6 +53,9 @@ func (p played) offered() map[plan.Role]int64 {
 	p.Recorder.Harvest()
 	all := map[plan.Role]int64{}
 	for _, s := range p.Recorder.Seconds() {
+		if s.Phase == "drain" { // nobody drives them then
+			continue
+		}
 		for k, c := range s.By {
 			role := plan.Role(k.Flow + "s")
 			switch k.Operation {

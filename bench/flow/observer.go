@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/marconi-mq/marconi/bench/measure"
@@ -22,7 +23,9 @@ type reader struct {
 	listing client.MessageListing
 	saw     func(ctx context.Context, got []client.Message, books []ledger.Message, answered time.Duration)
 	until   func() time.Duration // the end of its time; nil: as long as something comes
+	behind  *reader              // who may post for as long as it reads; nil: nobody does once the drain has begun
 	from    func() time.Duration // its beginning; nil: at once
+	ended   atomic.Bool          // it reads no more
 }
 
 // castObserver makes a reader for each queue of the observer.
@@ -53,6 +56,7 @@ func (t *Traffic) castObserver(n int) error {
 // act reads on while pages are full, and rests when one was not. A page that is asked for when nothing more comes, and has
 // nothing, is the last.
 func (r *reader) act(ctx context.Context) {
+	defer r.ended.Store(true)
 	if r.from != nil {
 		r.Clock.SleepUntil(ctx, r.from())
 	}
@@ -66,7 +70,7 @@ func (r *reader) act(ctx context.Context) {
 		case a.messages == r.listing.Limit:
 			at = r.now()
 		case last && a.messages == 0 && a.ending == succeeded:
-			if r.role == plan.Observers {
+			if r.role != plan.Auditors { // they have missed what a page went past, and an empty one goes past nothing
 				r.book.Done(a.Call)
 			}
 			return
@@ -80,7 +84,7 @@ func (r *reader) over() bool {
 	if r.until != nil {
 		return r.Clock.Now() >= r.until()
 	}
-	return r.draining.Load()
+	return r.draining.Load() && (r.behind == nil || r.behind.ended.Load())
 }
 
 // page reads one page.

@@ -56,6 +56,7 @@ type Traffic struct {
 	queues   []*queue
 	driver   driver
 	actors   []actor
+	readOn   []actor        // who read on when the driving flow, which had them look till then, is over
 	running  sync.WaitGroup // the actors
 	end      span           // of the measured time
 	draining atomic.Bool
@@ -276,6 +277,9 @@ func (t *Traffic) Drain(ctx context.Context) (drained bool, err error) {
 	t.draining.Store(true)
 	limit, cancel := context.WithTimeout(ctx, time.Duration(t.Cell.Time.Drain))
 	defer cancel()
+	for _, a := range t.readOn {
+		t.running.Go(func() { a.act(limit) })
+	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -33,11 +33,13 @@ time: {warmup: 0s, duration: %s, drain: 20s, cooldown: 0s, repeats: 1}
 }
 
 // The loads. Work is several workers to a queue, who claim several messages. Events come in posts of three messages, several
-// on a page. Watched is work that auditors can see before it is done.
+// on a page. Calls are answered in their own queue. Shared is events that are read when it is somebody's turn. Watched is work that auditors can see before it is done.
 const (
 	Work    = "{use: work-queue, producers: 4, workers: 6, space: {queues: 2}, messages: {batch: 3}}"
 	Singles = "{use: work-queue, producers: 4, workers: 6, space: {queues: 2}}"
 	Events  = "{use: pub-sub, producers: 4, observers: 3, space: {queues: 2, tenants: 2}, messages: {batch: 3, size: 300B, ttl: 60s}, consuming: {limit: 20}}"
+	Calls   = "{use: request-reply, callers: 2, space: {queues: 1}, consuming: {limit: 20}}"
+	Shared  = "{use: mixed, producers: 4, workers: 0, observers: 3, auditors: 1, monitors: 1, space: {queues: 1}, consuming: {limit: 20}}"
 	Watched = "{use: audit, producers: 1, workers: 6, auditors: 1, space: {queues: 1}, consuming: {limit: 2, process: 20ms, idle_wait: 5ms}}"
 )
 
@@ -52,6 +54,8 @@ func Deceits() []Deceit {
 		{Lie: Tear, Class: ledger.Torn, Every: 5, Workload: Events, Rate: 200, Length: time.Second},
 		{Lie: ShowForeign, Class: ledger.Corrupt, Every: 5, Workload: Events, Rate: 200, Length: time.Second},
 		{Lie: Withhold, Class: ledger.Missed, Workload: Events, Rate: 40, Length: time.Second},
+		{Lie: Withhold, Class: ledger.Missed, Workload: Calls, Rate: 40, Length: time.Second},
+		{Lie: Withhold, Class: ledger.Missed, Workload: Shared, Rate: 100, Length: time.Second},
 		{Lie: ClaimTwice, Class: ledger.Overlapped, Every: 5, Most: 10, Workload: Work, Rate: 200, Length: time.Second},
 		{Lie: HandTwice, Class: ledger.Duplicated, Every: 20, Most: 10, Workload: Work, Rate: 200, Length: time.Second},
 		{Lie: Revive, Class: ledger.Resurrected, Every: 20, Workload: Work, Rate: 200, Length: time.Second},
