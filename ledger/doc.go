@@ -32,8 +32,9 @@
 //   - All times come from one clock that never gives the same time twice; [Clock] is one. What an answer says happened at
 //     some time between sending and answer, and every rule is judged by the time that speaks for the store.
 //
-// An answer that says what happened (2xx) is confirmed; one that says that nothing did (4xx) is refused. All else is unsure: a
-// timeout, a broken connection, a 5xx. What is unsure may happen at any later time, or never.
+// An answer that says what happened (2xx) is confirmed; one that says that nothing did is refused: a 4xx, and a 5xx such as 500. All else
+// is unsure: a timeout, a broken connection, and what says that the store was not reached in time (502, 503, 504), which all or nothing may
+// have come of. What is unsure may happen at any later time, or never.
 //
 // # Classes
 //

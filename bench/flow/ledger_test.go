@@ -14,6 +14,7 @@ import (
 	"github.com/marconi-mq/marconi/bench/measure"
 	"github.com/marconi-mq/marconi/bench/plan"
 	"github.com/marconi-mq/marconi/bench/schedule"
+	"github.com/marconi-mq/marconi/client"
 	"github.com/marconi-mq/marconi/ledger"
 )
 
@@ -216,6 +217,22 @@ func TestPostsWithoutAnAnswerAreUnsure(t *testing.T) {
 				t.Errorf("%d posts timed out, want %d", n, lies)
 			}
 		})
+	}
+}
+
+// An answer that is no success says that nothing happened, unless it says that the store was not reached in time.
+func TestWhatAnAnswerTells(t *testing.T) {
+	for status, want := range map[int]ending{
+		400: refused, 404: refused, 409: refused, 429: refused, 500: refused, 501: refused, 507: refused, 502: unknown, 503: unknown, 504: unknown,
+	} {
+		if got, class := (&Traffic{}).ending(t.Context(), &client.Error{Status: status}); got != want || class == measure.OK {
+			t.Errorf("after an answer of %d a call ended as %d (%s), want %d", status, got, class, want)
+		}
+	}
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	if got, _ := (&Traffic{}).ending(over, &client.Error{Status: 500}); got != refused {
+		t.Errorf("what was answered when the run was over ended as %d, want %d", got, refused)
 	}
 }
 

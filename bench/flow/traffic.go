@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"runtime"
 	"runtime/debug"
 	"sync"
@@ -356,7 +355,8 @@ const (
 	abandoned        // the run is over; it may have happened
 )
 
-// ending tells how a call that returned err ended.
+// ending tells how a call that returned err ended. An answer that is no success says that nothing happened, but for those by which a
+// service that can't be reached in time excuses itself: 502, 503 and 504.
 func (t *Traffic) ending(ctx context.Context, err error) (ending, measure.Class) {
 	if err == nil {
 		return succeeded, measure.OK
@@ -364,7 +364,7 @@ func (t *Traffic) ending(ctx context.Context, err error) (ending, measure.Class)
 	class := measure.Classify(err)
 	var answer *client.Error
 	switch {
-	case errors.As(err, &answer) && answer.Status < http.StatusInternalServerError, class == measure.Connect:
+	case errors.As(err, &answer) && !errors.Is(err, client.ErrUnavailable), class == measure.Connect:
 		return refused, class
 	case ctx.Err() != nil:
 		return abandoned, class

@@ -48,6 +48,7 @@ func Deceits() []Deceit {
 	return []Deceit{
 		{Lie: Drop, Class: ledger.Lost, Every: 20, Workload: Work, Rate: 200, Length: time.Second},
 		{Lie: KeepRefused, Class: ledger.Phantom, Every: 20, Workload: Singles, Rate: 200, Length: time.Second},
+		{Lie: KeepFailed, Class: ledger.Phantom, Every: 20, Workload: Singles, Rate: 200, Length: time.Second},
 		{Lie: Damage, Class: ledger.Corrupt, Every: 20, Workload: Work, Rate: 200, Length: time.Second},
 		{Lie: Swap, Class: ledger.Reordered, Every: 20, Workload: Events, Rate: 200, Length: time.Second},
 		{Lie: ShowTwice, Class: ledger.Duplicated, Every: 5, Workload: Events, Rate: 200, Length: time.Second},

@@ -35,6 +35,7 @@ const (
 
 	Drop        Lie = "confirms a message and keeps it not"
 	KeepRefused Lie = "refuses a post and keeps it"
+	KeepFailed  Lie = "fails at a post, by a bug, and keeps it"
 	Swap        Lie = "swaps the first two messages of a post" // a batch
 	Damage      Lie = "changes a byte of a body"               // bodies with a filler
 	Outlive     Lie = "shows a message after its TTL"          // time that passes: Options.Now
@@ -107,7 +108,7 @@ func (s *Server) Told() []marconi.MessageID { return s.told.all() }
 // wrap puts the liar round the store.
 func wrap(d marconi.DataStore, l Lie, t *teller) marconi.DataStore {
 	switch l {
-	case Drop, KeepRefused, Swap, Damage, Outlive, KeepLate, DropLate, KeepTwice:
+	case Drop, KeepRefused, KeepFailed, Swap, Damage, Outlive, KeepLate, DropLate, KeepTwice:
 		return &poster{DataStore: d, teller: t, lie: l}
 	case ShowTwice, Tear, ShowForeign, Withhold:
 		return newLister(d, t, l)

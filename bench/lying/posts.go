@@ -28,7 +28,9 @@ func (p *poster) Post(ctx context.Context, q marconi.QueueRef, post marconi.Post
 	case Drop:
 		return p.drop(ctx, q, post)
 	case KeepRefused:
-		return nil, p.keepRefused(ctx, q, post)
+		return nil, p.keepAll(ctx, q, post, marconi.Refuse("lying", "this post is refused"))
+	case KeepFailed:
+		return nil, p.keepAll(ctx, q, post, errFailed)
 	case Swap:
 		return p.swap(ctx, q, post)
 	case Damage:
@@ -52,14 +54,18 @@ func (p *poster) drop(ctx context.Context, q marconi.QueueRef, post marconi.Post
 	return append([]marconi.MessageID{dropped}, ids...), nil
 }
 
-func (p *poster) keepRefused(ctx context.Context, q marconi.QueueRef, post marconi.Post) error {
+// errFailed is answered with 500.
+var errFailed = &marconi.Error{Kind: marconi.Internal, Code: "lying", Text: "this post is said to have failed"}
+
+// keepAll keeps the post, and says otherwise.
+func (p *poster) keepAll(ctx context.Context, q marconi.QueueRef, post marconi.Post, says error) error {
 	ids, err := p.DataStore.Post(ctx, q, post)
 	if err != nil {
 		p.gaveUp()
 		return err
 	}
 	p.lied(ids...)
-	return marconi.Refuse("lying", "this post is refused")
+	return says
 }
 
 // swap gives the first two messages each other's place, and so their IDs.
