@@ -85,11 +85,11 @@ func brief(err error) string {
 
 func (r *run) setUp() (err error) {
 	real := schedule.NewReal()
-	traits := r.instance.Traits
+	traits, forgets := r.instance.Traits, r.instance.Forgets(r.cell.Faults)
 	r.clock, r.recorder = real, measure.NewRecorder()
 	r.redelivery = measure.NewHistogram()
 	r.book = ledger.New(ledger.Options{
-		Run: r.name(), NotFIFO: !traits.FIFO, NotAllOrNone: !traits.AllOrNone, Forgets: r.instance.Forgets(r.cell.Faults),
+		Run: r.name(), NotFIFO: !traits.FIFO, NotAllOrNone: !traits.AllOrNone, Forgets: forgets,
 		Redelivered: r.redelivery.Record,
 	})
 	processes := append(r.instance.Processes(), measure.Process{Name: generator, PID: os.Getpid()})
@@ -99,7 +99,7 @@ func (r *run) setUp() (err error) {
 	}
 	r.traffic, err = flow.New(flow.Setup{
 		Cell: r.cell, Seed: r.seed, Run: r.name(), Clock: real, Ledger: r.book, Recorder: r.recorder,
-		Connect: r.connections.Client, Log: r.Log, Late: r.Late,
+		Connect: r.connections.Client, Log: r.Log, Loose: !traits.FIFO || forgets, Late: r.Late,
 	})
 	return err
 }

@@ -22,6 +22,9 @@ func (t *Traffic) Figures(v ledger.Verdict, also func(ledger.Life)) map[string]r
 	if len(t.callers) > 0 {
 		t.callFigures(s, all)
 	}
+	if t.givenUp != nil {
+		t.givenUp.settle(t.Ledger.Lives()).figures(all)
+	}
 	if len(t.queues) > 1 {
 		if index, some := s.fairness(len(t.queues)); some {
 			all["fairness"] = figure(index, "ratio", "Jain's index of the messages that queues got: 1 if all got as many, 1/queues if one got all.")
@@ -72,6 +75,11 @@ func (t *Traffic) Broken() []string {
 		}
 		if twice > 0 {
 			all = append(all, fmt.Sprintf("caller %d got %d answers more than it made calls", c.number, twice))
+		}
+	}
+	if t.givenUp != nil && !t.Loose {
+		if why := t.givenUp.settle(t.Ledger.Lives()).broken(); why != "" {
+			all = append(all, why)
 		}
 	}
 	return all

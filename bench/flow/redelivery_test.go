@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/marconi-mq/marconi/bench/lying"
+	"github.com/marconi-mq/marconi/bench/plan"
 	"github.com/marconi-mq/marconi/ledger"
 )
 
@@ -18,6 +19,10 @@ func (p played) wantRedelivered(t *testing.T, least, most time.Duration) {
 	r := p.verdict.Redelivered
 	if !p.verdict.OK() || again == 0 || r.Count != again {
 		t.Errorf("%d were redelivered, want %d\n%s", r.Count, again, p.verdict.Report())
+	}
+	given := p.givenUp.settle(p.Ledger.Lives())
+	if r.Count != given.givenUp-given.notAgain || len(p.Broken()) > 0 {
+		t.Errorf("%d were redelivered, %d given up and %d of them not handed out again; %v", r.Count, given.givenUp, given.notAgain, p.Broken())
 	}
 	if r.Mean() < least || r.Max > most {
 		t.Errorf("it took %v, at most %v; want %v to %v", r.Mean(), r.Max, least, most)
@@ -55,4 +60,23 @@ func TestRedeliveryByExpiry(t *testing.T) {
 		t.Fatal(err)
 	}
 	played{run, run.Ledger.Verdict(), drained}.wantRedelivered(t, 59*time.Second, 80*time.Second)
+}
+
+// What was released and is handed out to nobody is found when workers have asked for more, and got nothing.
+func TestWhatIsKeptBackIsFound(t *testing.T) {
+	for _, api := range plan.Versions() {
+		t.Run("v"+api, func(t *testing.T) {
+			t.Parallel()
+			s := lying.Start(t, lying.Options{Lie: lying.KeepBack, Every: 5})
+			c := cell(t, api, "{use: redelivery, crash: 0.3, space: {queues: 2}}", "rates: [200]", "duration: 1s")
+			run := play(t, s.URL, c, 1)
+			kept := run.Figures(run.verdict, nil)["given_up_kept_back"].Value
+			if told := s.Told(); len(told) == 0 || kept != float64(len(told)) || len(run.Broken()) != 1 {
+				t.Errorf("%v were kept back, want %d: %v\n%s", kept, len(told), run.Broken(), run.verdict.Report())
+			}
+			if run.Loose = true; len(run.Broken()) != 0 {
+				t.Errorf("of a store that promises no better: %v", run.Broken())
+			}
+		})
+	}
 }

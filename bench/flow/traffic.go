@@ -44,6 +44,9 @@ type Setup struct {
 	Connect  func(client.Config) (*client.Client, error) // to the target, over the run's connections
 	Log      *slog.Logger
 
+	// Loose says that the store may be late to show what it has, or may forget: what workers are not given is only counted then.
+	Loose bool
+
 	// Late makes the pacer slow on purpose, for a test of what tells; nil: it isn't.
 	Late func(schedule.Due)
 }
@@ -62,6 +65,7 @@ type Traffic struct {
 	fanout   *fanout // nil: nobody observes
 	audits   *audits // nil: nobody audits
 	callers  []*caller
+	givenUp  *givenUp // nil: nobody gives up a claim
 	crowd    crowd
 
 	patience patience
@@ -103,6 +107,9 @@ func New(s Setup) (*Traffic, error) {
 		project := fmt.Sprintf("bench-%d", i%t.workload.Space.Tenants)
 		name := fmt.Sprintf("%s%s-%d", Prefix, s.Run, i)
 		t.queues = append(t.queues, &queue{number: i, name: name, project: project, book: s.Ledger.Queue(project, name)})
+	}
+	if t.workload.Crash > 0 {
+		t.givenUp = newGivenUp(len(t.queues))
 	}
 	if err := t.cast(); err != nil {
 		return nil, err

@@ -114,10 +114,13 @@ func (k *taker) claim(ctx context.Context, i int, at moment) (found int, e endin
 			Queue: k.queues[i].book, ID: string(claim.ID), TTL: request.TTL, Grace: request.Grace, Call: a.Call,
 		}, seen(claim.Messages))
 		if len(claim.Messages) > 0 {
-			k.work(ctx, &lease{taker: k, queue: k.handles[i], claim: claim, book: book})
+			k.work(ctx, &lease{taker: k, number: k.queues[i].number, queue: k.handles[i], claim: claim, book: book, until: a.Answered + request.TTL})
+		} else if k.givenUp != nil {
+			k.givenUp.nothing(k.queues[i].number, a.Sent)
 		}
 	case unknown, abandoned:
 		k.queues[i].book.ClaimUnsure(a.Sent, request.TTL)
+		k.unclear(k.queues[i].number)
 	}
 	return a.messages, a.ending
 }
@@ -125,9 +128,18 @@ func (k *taker) claim(ctx context.Context, i int, at moment) (found int, e endin
 // A lease is a claim that a worker has.
 type lease struct {
 	*taker
-	queue *client.Queue
-	claim *client.Claim
-	book  *ledger.Claim
+	number int // of the queue
+	queue  *client.Queue
+	claim  *client.Claim
+	book   *ledger.Claim
+	until  time.Duration // it is over by then
+}
+
+// unclear notes that a call in a queue did not tell how it ended.
+func (t *Traffic) unclear(queue int) {
+	if t.givenUp != nil {
+		t.givenUp.unclear(queue)
+	}
 }
 
 // work does what a claim is for, or, as a crasher, gives it up.
@@ -158,14 +170,19 @@ func (k *taker) work(ctx context.Context, l *lease) {
 func (l *lease) giveUp(ctx context.Context) {
 	at := l.now()
 	if l.workload.CrashBy == "expiry" {
+		const slack = time.Second // of the store's clock
 		l.book.Dropped(at.intended)
+		l.givenUp.add(l.number, l.book.Messages(), l.until+slack)
 		return
 	}
 	l.book.Releasing(at.intended)
 	a := l.call(ctx, "release", at, func(ctx context.Context, _ *answer) error { return l.claim.Release(ctx) })
-	if a.ending == succeeded {
-		l.book.Released(a.Answered)
+	if a.ending != succeeded {
+		l.unclear(l.number)
+		return
 	}
+	l.book.Released(a.Answered)
+	l.givenUp.add(l.number, l.book.Messages(), a.Answered)
 }
 
 func (l *lease) delete(ctx context.Context, i int) {
@@ -221,6 +238,7 @@ func (k *taker) pop(ctx context.Context, i int, at moment) (found int, e ending)
 		k.book.Popped(k.queues[i].book, a.Call, seen(got))
 	case unknown, abandoned:
 		k.queues[i].book.PopUnsure(a.Sent, limit)
+		k.unclear(k.queues[i].number)
 	}
 	return a.messages, a.ending
 }

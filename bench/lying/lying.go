@@ -51,12 +51,13 @@ const (
 	// lied to, so that they need not hurry.
 	SkipClaimed Lie = "leaves a claimed message out of a listing with claimed ones"
 
-	// About claims. These need several workers on a queue who delete each message by itself; all but Revive keep one of them
-	// waiting until another has been lied to.
+	// About claims. These need several workers on a queue who delete each message by itself; ClaimTwice and HandTwice keep one of
+	// them waiting until another has been lied to.
 
 	ClaimTwice Lie = "gives a message to a second claim" // claims of two messages or more
 	HandTwice  Lie = "hands out a message anew that is just being deleted"
 	Revive     Lie = "hands out a message that was deleted"
+	KeepBack   Lie = "says that a claim is released, and hands its messages out to nobody" // workers who release claims
 
 	// Those of a server that only is too slow are no lies: each lets a post wait until its client has given up, and then
 
@@ -116,6 +117,8 @@ func wrap(d marconi.DataStore, l Lie, t *teller) marconi.DataStore {
 		return &skipper{DataStore: d, teller: t}
 	case ClaimTwice, HandTwice:
 		return newSharer(d, t, l)
+	case KeepBack:
+		return &keeper{DataStore: d, teller: t, held: map[marconi.ClaimID][]marconi.MessageID{}}
 	case Revive:
 		return &reviver{DataStore: d, teller: t, held: map[marconi.MessageID]marconi.Message{}, dead: map[place][]marconi.Message{}}
 	}
