@@ -246,3 +246,15 @@ func (p played) errors(class measure.Class) (n int64) {
 	}
 	return n
 }
+
+// failed counts the requests of a flow's operation that failed, by how.
+func (p played) failed(flow, operation string) map[measure.Class]int64 {
+	p.Recorder.Harvest()
+	all := map[measure.Class]int64{}
+	for _, s := range p.Recorder.Seconds() {
+		for class, n := range s.By[measure.Key{Flow: flow, Operation: operation}].Errors {
+			all[class] += n
+		}
+	}
+	return all
+}
