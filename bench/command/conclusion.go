@@ -20,6 +20,9 @@ func conclusion(e *result.Experiment, runs []*result.Run) []string {
 		lines = append(lines, fmt.Sprintf("best p99    %s, %s", words.Duration(best.Metrics["response_p99_ns"].Value), best.Cell))
 		lines = append(lines, fmt.Sprintf("worst p99   %s, %s", words.Duration(worst.Metrics["response_p99_ns"].Value), worst.Cell))
 	}
+	for _, line := range deep(e.Cells) {
+		lines = append(lines, "backlog     "+line)
+	}
 	for _, line := range bad(runs) {
 		lines = append(lines, "invalid     "+line)
 	}
@@ -82,6 +85,16 @@ func extremes(cells []result.Summary) (best, worst *result.Summary) {
 		}
 	}
 	return best, worst
+}
+
+// deep are the cells in which claims cost more for the messages that wait behind them.
+func deep(cells []result.Summary) (lines []string) {
+	for _, c := range cells {
+		if judged, dear := c.Deep(); dear && c.Status == result.Valid {
+			lines = append(lines, fmt.Sprintf("%s: claims take %.1f times as long as with the smallest backlog, %s", c.Cell, c.Metrics[result.ClaimsByDepth].Value, judged))
+		}
+	}
+	return shortened(lines)
 }
 
 // most is how many lines a conclusion has of one kind.

@@ -7,7 +7,7 @@ import (
 )
 
 // ByDepth is the figure of how much longer claims take for the messages that wait behind them.
-const ByDepth = "claim_p50_by_depth"
+const ByDepth = result.ClaimsByDepth
 
 // compareDepths tells of cells with a backlog how long their claims take against those of the cell with the smallest one that
 // is the same otherwise.
@@ -24,10 +24,18 @@ func compareDepths(cells []result.Summary) {
 		if depth(c) == depth(base) || is == 0 || was == 0 {
 			continue
 		}
-		c.Metrics[ByDepth] = result.Figure{
-			Value: is / was, Unit: "ratio", Says: fmt.Sprintf("Claims (p50) with a backlog of %d against those with one of %d.", depth(c), depth(base)),
-		}
+		c.Metrics[ByDepth] = ratio(c.Metrics["claim_p50_ns"], base.Metrics["claim_p50_ns"], fmt.Sprintf("Claims (p50) with a backlog of %d against those with one of %d.", depth(c), depth(base)))
 	}
+}
+
+// ratio is one figure to another, with an interval that is too wide rather than too narrow, if both have one.
+func ratio(is, was result.Figure, says string) result.Figure {
+	f := result.Figure{Value: is.Value / was.Value, Unit: "ratio", Says: says}
+	if is.Low != nil && was.Low != nil && *was.Low > 0 {
+		low, high := *is.Low / *was.High, *is.High / *was.Low
+		f.Low, f.High = &low, &high
+	}
+	return f
 }
 
 func depth(c result.Summary) int { return c.Config.Workload.Space.Prefill }

@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/marconi-mq/marconi/bench/plan"
@@ -34,5 +35,34 @@ func TestDepthsAreCompared(t *testing.T) {
 	}
 	if says := cells[0].Metrics[ByDepth].Says; says != "Claims (p50) with a backlog of 10000 against those with one of 100." {
 		t.Errorf("the ratio is explained as %q", says)
+	}
+}
+
+// The interval of a ratio is as wide as those of its two figures allow.
+func TestARatioHasAnInterval(t *testing.T) {
+	figure := func(value, low, high float64) result.Figure {
+		return result.Figure{Value: value, Low: &low, High: &high}
+	}
+	got := ratio(figure(30, 20, 40), figure(10, 8, 20), "")
+	if got.Value != 3 || got.Low == nil || *got.Low != 1 || *got.High != 5 {
+		t.Errorf("the ratio is %v (%v…%v), want 3 (1…5)", got.Value, got.Low, got.High)
+	}
+	if got := ratio(result.Figure{Value: 30}, figure(10, 8, 20), ""); got.Value != 3 || got.Low != nil {
+		t.Errorf("without an interval: %+v", got)
+	}
+}
+
+// A backlog that is not drained in time is more than the target carries.
+func TestABacklogIsDrained(t *testing.T) {
+	for _, drained := range []bool{true, false} {
+		r, _ := worked(t)
+		r.Config.Workload.Space.Prefill, r.Drained, r.Generator.Healthy = 1000, drained, true
+		why := strings.Join(undrained(r), " ")
+		if (why == "") != drained || !drained && !strings.Contains(why, "not drained within") {
+			t.Errorf("drained %v: %q", drained, why)
+		}
+		if r.Config.Workload.Space.Prefill = 0; len(undrained(r)) > 0 {
+			t.Errorf("without a backlog: %q", undrained(r))
+		}
 	}
 }

@@ -22,6 +22,7 @@ func (r *run) status(got *result.Run, v ledger.Verdict, details *result.Details,
 	if r.cell.Level.Mode == plan.OpenLoop && len(r.cell.Faults) == 0 {
 		why = carried(got, details)
 	}
+	why = append(why, undrained(got)...)
 	switch {
 	case !got.Generator.Healthy:
 		return result.InvalidGenerator, append([]string{"The generator was not fit: " + got.Generator.Why + "."}, why...)
@@ -38,6 +39,15 @@ func (r *run) status(got *result.Run, v ledger.Verdict, details *result.Details,
 		return result.Drifting, []string{why}
 	}
 	return result.Valid, nil
+}
+
+// undrained says that a backlog was laid in and not worked off in the time that the plan gives; nothing: it was, or there is none.
+func undrained(got *result.Run) (why []string) {
+	w := got.Config.Workload
+	if w.Space.Prefill > 0 && w.Workers+w.Poppers > 0 && !got.Drained {
+		why = append(why, fmt.Sprintf("The backlog was not drained within %v.", time.Duration(got.Config.Time.Drain)))
+	}
+	return why
 }
 
 // The bounds of a level that is carried.

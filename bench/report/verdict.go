@@ -116,6 +116,7 @@ func (s *study) verdict() (all []sentence) {
 	all = append(all, s.aboutLedger()...)
 	all = append(all, s.aboutSaturation()...)
 	all = append(all, s.aboutLatency()...)
+	all = append(all, s.aboutDepth()...)
 	all = append(all, s.aboutStates()...)
 	return append(all, s.aboutLimits()...)
 }
@@ -204,6 +205,20 @@ func (s *study) aboutLatency() (all []sentence) {
 			words = words.and(" (%s) to ", who(first.Config)).p99(last).and(" (%s)", who(last.Config))
 		}
 		all = append(all, words.and("."))
+	}
+	return all
+}
+
+// aboutDepth says whether claims cost more when more messages wait.
+func (s *study) aboutDepth() (all []sentence) {
+	for _, c := range s.cells {
+		judged, _ := c.Deep()
+		if judged == "" || !c.counts() || c.saturated() {
+			continue
+		}
+		v := c.Metrics[result.ClaimsByDepth].Value
+		words := say("%s: claims (p50) take ", c.Cell).figure(fmt.Sprintf("%.2f", v), v, "/cells/%d/metrics/"+result.ClaimsByDepth+"/value", c.index)
+		all = append(all, words.and(" times as long as with the smallest backlog, %s.", judged))
 	}
 	return all
 }

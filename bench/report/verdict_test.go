@@ -38,3 +38,31 @@ func TestCellsToBeReadWithCareAreNamed(t *testing.T) {
 		t.Errorf("a sound cell is named:\n%s", text)
 	}
 }
+
+// What claims cost with a backlog is judged: it may be twice as much as with the smallest one.
+func TestTheCostOfABacklogIsJudged(t *testing.T) {
+	with := func(name string, value float64, interval ...float64) *cell {
+		f := result.Figure{Value: value}
+		if len(interval) > 0 {
+			f.Low, f.High = &interval[0], &interval[1]
+		}
+		return &cell{Summary: result.Summary{Cell: name, Status: result.Valid, Metrics: map[string]result.Figure{result.ClaimsByDepth: f}}}
+	}
+	none := &cell{Summary: result.Summary{Cell: "shallow", Status: result.Valid}}
+	spoilt := with("spoilt", 9)
+	spoilt.Status = result.Invalid
+	s := &study{cells: []*cell{none, with("flat", 1.9), with("steep", 2.1), with("surely steep", 2.5, 2.1, 3), with("perhaps", 2.5, 1.5, 3), spoilt}}
+	var said []string
+	for _, sentence := range s.aboutDepth() {
+		said = append(said, sentence.String())
+	}
+	want := []string{"flat: claims (p50) take 1.90 times as long as with the smallest backlog, not more", "steep: claims (p50) take 2.10 times as long as with the smallest backlog, more than twice", "surely steep: claims (p50) take 2.50 times as long as with the smallest backlog, more than twice", "perhaps: claims (p50) take 2.50 times as long as with the smallest backlog, which may be"}
+	if len(said) != len(want) {
+		t.Fatalf("%q, want %d sentences", said, len(want))
+	}
+	for i, begins := range want {
+		if !strings.HasPrefix(said[i], begins) {
+			t.Errorf("%q, want %q…", said[i], begins)
+		}
+	}
+}

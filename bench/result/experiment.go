@@ -52,6 +52,31 @@ type Summary struct {
 	Sojourn    Latency            `json:"sojourn"`
 }
 
+// ClaimsByDepth is the metric of how much longer claims take with a backlog than with the smallest one of the plan.
+const ClaimsByDepth = "claim_p50_by_depth"
+
+// maxByDepth is how much longer they may take for their cost not to depend on depth.
+const maxByDepth = 2
+
+// Deep judges the cost of claims with a backlog, in words; empty: there is no smaller one to compare it with. Dear: it depends on depth, with
+// all of its interval, if there are runs enough for one.
+func (s *Summary) Deep() (judged string, dear bool) {
+	f, told := s.Metrics[ClaimsByDepth]
+	low, high := f.Value, f.Value
+	if f.Low != nil && f.High != nil {
+		low, high = *f.Low, *f.High
+	}
+	switch {
+	case !told:
+		return "", false
+	case low > maxByDepth:
+		return "more than twice, so their cost depends on depth", true
+	case high > maxByDepth:
+		return "which may be more than twice or less: more repeats would tell", false
+	}
+	return "not more than twice, so their cost does not depend on depth", false
+}
+
 // A Sweep is a search for the highest rate that is carried.
 type Sweep struct {
 	Cell       string       `json:"cell"` // without its level
