@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"html"
 	"io/fs"
 	"net"
 	"os"
@@ -384,6 +385,38 @@ func TestABackendThatIsNotHereIsToldOf(t *testing.T) {
 		page, err := os.ReadFile(filepath.Join(dir, "results", name))
 		if err != nil || !strings.Contains(string(page), why) {
 			t.Errorf("%s doesn't say it: %v", name, err)
+		}
+	}
+}
+
+// Nor is it if the server can't do what a target asks for: the targets that it can be are run.
+func TestPoolsThatAreNotThereAreToldOf(t *testing.T) {
+	dir := t.TempDir()
+	targets := "targets: ["
+	for _, n := range []int{2, 4} {
+		targets += fmt.Sprintf("{name: memory-%d, start: {backend: memory, pools: %d}, api: [1, 1.1]}, ", n, n)
+	}
+	status, out, said := bench(t, dir, "run", planFile(t, dir, strings.Replace(short, "targets: [", targets, 1)), "--out", "results")
+	if status != Fine && status != Unfit {
+		t.Fatalf("exit status %d: %s%s", status, out, said)
+	}
+	e, err := (&result.Folder{Dir: filepath.Join(dir, "results")}).Experiment()
+	if err != nil || len(e.Cells) != 1 || len(e.Absent) != 2 {
+		t.Fatalf("the results have %d cells, and absent are %v: %v", len(e.Cells), e.Absent, err)
+	}
+	for i, n := range []int{2, 4} {
+		want := fmt.Sprintf("memory-%d, because this server can't spread queues over %d pools", n, n)
+		if !strings.Contains(out, "not run     "+want) || !strings.Contains(said, "not run: "+want) {
+			t.Errorf("the terminal doesn't say %q:\n%s\n%s", want, out, said)
+		}
+		if got := e.Absent[i].What + ", because " + e.Absent[i].Because; got != want {
+			t.Errorf("the results say %q, want %q", got, want)
+		}
+		for _, name := range []string{"report.html", "report.md"} {
+			page, err := os.ReadFile(filepath.Join(dir, "results", name))
+			if err != nil || !strings.Contains(html.UnescapeString(string(page)), fmt.Sprintf("can't spread queues over %d pools", n)) {
+				t.Errorf("%s doesn't say why %d pools were not run: %v", name, n, err)
+			}
 		}
 	}
 }

@@ -150,6 +150,12 @@ func readToken(a plan.Auth) (string, error) {
 	return strings.TrimSpace(string(text)), nil
 }
 
+// lacking is an [ErrAbsent] of what is not the backend's doing.
+type lacking string
+
+func (l lacking) Error() string      { return string(l) }
+func (lacking) Is(target error) bool { return target == ErrAbsent }
+
 // start starts the backend and the server.
 func (i *Instance) start(ctx context.Context) (err error) {
 	spec, err := find(i.Target.Start.Backend)
@@ -157,7 +163,7 @@ func (i *Instance) start(ctx context.Context) (err error) {
 		return err
 	}
 	if n := i.Target.Start.Pools; n > 1 {
-		return fmt.Errorf("%w: this server can't spread queues over %d pools", ErrAbsent, n)
+		return lacking(fmt.Sprintf("this server can't spread queues over %d pools", n))
 	}
 	i.spec, i.Backend, i.Traits = spec, spec.name, spec.traits(i.Target.Start.Backed)
 	if i.data, err = os.MkdirTemp(i.options.Dir, spec.name+"-"); err != nil {
