@@ -100,6 +100,108 @@ func planIsRun(t *testing.T) (status int) {
 	return status
 }
 
+// strictSchema gives the schema of a kind of file that lies beside results, with no room for fields that it doesn't know.
+func strictSchema(t *testing.T, dir, kind string) *jsonschema.Schema {
+	t.Helper()
+	file, err := os.Open(filepath.Join(dir, "schema", kind+"-1.0.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	schema, err := jsonschema.UnmarshalJSON(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	c.AssertContent()
+	if err := c.AddResource("schema.json", closed(schema)); err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.Compile("schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// closed closes all objects of a schema whose fields it names.
+func closed(schema any) any {
+	switch s := schema.(type) {
+	case map[string]any:
+		for _, of := range s {
+			closed(of)
+		}
+		if _, named := s["properties"].(map[string]any); named && s["type"] == "object" {
+			s["additionalProperties"] = false
+		}
+	case []any:
+		for _, of := range s {
+			closed(of)
+		}
+	}
+	return schema
+}
+
+// Whatever a run writes and says as JSON has the form of a schema that lies beside it, which knows all of its fields: here of one that goes
+// wrong, and tells of everything.
+func TestAllJSONHasASchema(t *testing.T) {
+	dir := t.TempDir()
+	s := lying.Start(t, lying.Options{Lie: lying.KeepRefused, Every: 5})
+	text := strings.Replace(short, "{name: memory, start: {backend: memory}, api: [1.1]}", fmt.Sprintf("{name: liar, url: %q, api: [1]}, {name: own, start: {backend: memory}, api: [1.1]}, {name: far, start: {backend: memory, pools: 2}, api: [1, 1.1]}", s.URL), 1)
+	text = strings.Replace(text, "repeats: 3", "repeats: 1", 1) + "sweep: {low: 50, high: 100, duration: 300ms, targets: [own]}\nskip: [{target: far, api: 1.1, because: it is}]\n"
+	status, out, said := bench(t, dir, "run", planFile(t, dir, text), "--out", "results", "--json", "--debug")
+	if status != Violated {
+		t.Fatalf("exit status %d: %s%s", status, out, said)
+	}
+	results := filepath.Join(dir, "results")
+	seen := map[string]int{}
+	check := func(kind, name, text string) {
+		document, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+		if err == nil {
+			err = strictSchema(t, results, kind).Validate(document)
+		}
+		if err != nil {
+			t.Errorf("%s: %v\n%.300s", name, err, text)
+		}
+		seen[kind]++
+	}
+	kinds := map[string]string{
+		"run.json": "run", "experiment.json": "experiment", "environment.json": "environment", "plan.effective.json": "plan",
+		"violations.jsonl": "violation", "log.jsonl": "log",
+	}
+	err := filepath.WalkDir(results, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || !strings.HasPrefix(filepath.Ext(name), ".json") || filepath.Base(filepath.Dir(name)) == "schema" {
+			return err
+		}
+		kind := kinds[entry.Name()]
+		if kind == "" {
+			t.Errorf("%s has no schema", name)
+			return nil
+		}
+		text, err := os.ReadFile(name)
+		if filepath.Ext(name) == ".json" {
+			check(kind, name, string(text))
+			return err
+		}
+		for line := range strings.Lines(string(text)) {
+			check(kind, name, line)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(out) {
+		check("event", "a line of --json", line)
+	}
+	for _, kind := range []string{"run", "experiment", "environment", "plan", "violation", "log", "event"} {
+		if seen[kind] == 0 {
+			t.Errorf("there was no %s to look at", kind)
+		}
+	}
+}
+
 // sound makes sure of the files of results: each JSON has the form of the schema that lies beside it, and each log of a run
 // has as many times as were achieved.
 func sound(t *testing.T, dir string) {

@@ -16,6 +16,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/marconi-mq/marconi/bench/plan"
+	"github.com/marconi-mq/marconi/ledger"
 )
 
 // compiled gives the schema of a kind of file, as a validator that asserts formats and encodings.
@@ -237,6 +238,7 @@ func spoilField(v any, field string, value any) {
 func TestSchemasAreComplete(t *testing.T) {
 	for kind, of := range map[string]reflect.Type{
 		"run": reflect.TypeFor[Run](), "experiment": reflect.TypeFor[Experiment](), "environment": reflect.TypeFor[Environment](),
+		"plan": reflect.TypeFor[plan.Plan](), "violation": reflect.TypeFor[ledger.Offender](),
 	} {
 		schema := readSchema(t, kind)
 		defs, _ := schema["$defs"].(map[string]any)
@@ -252,12 +254,50 @@ func TestSchemasAreComplete(t *testing.T) {
 	}
 }
 
-// What both schemas define, they define alike.
+// What several schemas define, they define alike.
 func TestSchemasAgree(t *testing.T) {
-	run := readSchema(t, "run")["$defs"].(map[string]any)
-	for name, of := range readSchema(t, "experiment")["$defs"].(map[string]any) {
-		if other, both := run[name]; both && !cmp.Equal(of, other) {
-			t.Errorf("a %s is not the same in both: %s", name, cmp.Diff(of, other))
+	all := map[string]any{}
+	for _, kind := range []string{"run", "experiment", "plan", "event"} {
+		for name, of := range readSchema(t, kind)["$defs"].(map[string]any) {
+			if other, both := all[name]; both && !cmp.Equal(of, other) {
+				t.Errorf("a %s is not the same in %s: %s", name, kind, cmp.Diff(of, other))
+			}
+			all[name] = of
+		}
+	}
+}
+
+// What has no field that names its schema is valid, too, also with fields of later minor versions, and what is wrong with it is seen.
+func TestPlansAndLinesAreValid(t *testing.T) {
+	const (
+		violation = `{"class":"lost","life":{"project":"p","queue":"q","producer":0,"number":1,"batch":1,"index":0,"size":1,"id":"x","ttl_ns":1,"intended_ns":2,
+			"posted":"confirmed","confirmed_ns":3,"delivered":0,"taken":0,"fate":"lost"},"evidence":[{"what":"neither deleted, popped, expired nor left over"}]}`
+		event = `{"kind":"run ended","time":"2026-08-18T10:00:00Z","progress":{"runs":1,"total":3,"share":0.4,"elapsed_ns":1,"left_ns":2},"cell":"a/b/v1/p1/rate-1","repeat":1,"repeats":3,"status":"valid"}`
+		log   = `{"time":"2026-08-18T10:00:00.5+02:00","level":"ERROR","msg":"run failed","cell":"a/b/v1/p1/rate-1","repeat":2,"error":"gone"}`
+	)
+	for kind, c := range map[string]struct {
+		text  string
+		wrong map[string]any // by field
+	}{
+		"plan":      {string(newFixture(t).plan.Effective()), map[string]any{"plan": 1, "seed": -1, "restart": "sometimes", "targets": "all", "use": nil, "batch": 0, "mode": "fast", "ttl": 300}},
+		"violation": {violation, map[string]any{"class": "odd", "evidence": nil, "what": 1, "posted": "perhaps", "size": 0, "fate": "gone", "ttl_ns": 0.5}},
+		"event":     {event, map[string]any{"kind": "exploded", "time": "now", "share": 1.5, "elapsed_ns": "long", "status": "fine"}},
+		"log":       {log, map[string]any{"time": 1, "level": "BAD", "msg": nil, "repeat": "third"}},
+	} {
+		valid := compiled(t, kind)
+		document := unmarshalled(t, []byte(c.text))
+		if err := valid.Validate(document); err != nil {
+			t.Errorf("%s: %v", kind, err)
+		}
+		if err := valid.Validate(grow(document)); err != nil {
+			t.Errorf("%s with fields of a later version: %v", kind, err)
+		}
+		for field, value := range c.wrong {
+			spoilt := unmarshalled(t, []byte(c.text))
+			spoilField(spoilt, field, value)
+			if err := valid.Validate(spoilt); err == nil {
+				t.Errorf("%s with %s as %v is valid", kind, field, value)
+			}
 		}
 	}
 }
