@@ -206,12 +206,12 @@ func TestAStallIsSeen(t *testing.T) {
 	}
 }
 
-// Delays that are known come out as they are.
+// Delays that are known come out as they are, within a twentieth; in the short form, which runs beside other tests, and some more.
 func TestKnownDelaysAreMeasured(t *testing.T) {
-	const mean = 20 * time.Millisecond
-	length, quantiles := 2500*time.Millisecond, []float64{0.5, 0.9}
+	const mean, median = 20 * time.Millisecond, 23 * time.Millisecond // the most that it may be of what is constant
+	length, quantiles, slack := 2500*time.Millisecond, []float64{0.5, 0.9}, 3*time.Millisecond
 	if soak() {
-		length, quantiles = 30*time.Second, []float64{0.5, 0.99, 0.999}
+		length, quantiles, slack = 30*time.Second, []float64{0.5, 0.99, 0.999}, 0
 	}
 	for name, delay := range map[string]func(*rand.Rand) time.Duration{
 		"constant":    func(*rand.Rand) time.Duration { return mean },
@@ -235,9 +235,12 @@ func TestKnownDelaysAreMeasured(t *testing.T) {
 				})
 				got := offer(t, n, posts(t, "poisson", 200, 256, length), 1)
 				slices.Sort(took)
+				if p50, _ := got.Response.Quantile(0.5); name == "constant" && (p50 < mean || p50 > median) {
+					return fmt.Sprintf("the median is %v of what takes %v", p50, mean), got.PacerLag
+				}
 				for _, q := range quantiles {
 					is, _ := got.Response.Quantile(q)
-					if want := took[int(q*float64(len(took)))]; is < want-want/20 || is > want+want/20+3*time.Millisecond {
+					if want := took[int(q*float64(len(took)))]; is < want-want/20 || is > want+want/20+slack {
 						return fmt.Sprintf("quantile %v is %v, and the server took %v", q, is, want), got.PacerLag
 					}
 				}
@@ -247,51 +250,50 @@ func TestKnownDelaysAreMeasured(t *testing.T) {
 	}
 }
 
-// An overload ends in time, with no more connections than there are, and is seen for what it is.
+// A capped server answers one after the other at a rate, and no faster whatever it is asked: when it was late it makes up for it.
+type capped struct {
+	rate float64
+
+	mu    sync.Mutex // guards what follows
+	begun time.Time
+	taken int
+}
+
+func (c *capped) wait() {
+	c.mu.Lock()
+	if c.taken++; c.begun.IsZero() {
+		c.begun = time.Now()
+	}
+	turn := c.begun.Add(time.Duration(float64(c.taken) / c.rate * float64(time.Second)))
+	c.mu.Unlock()
+	time.Sleep(time.Until(turn))
+}
+
+// An overload ends in time, with no more connections than there are, and is seen for what it is: what is achieved is what the server
+// can do, within a twentieth.
 func TestAnOverloadIsSeen(t *testing.T) {
-	const capacity = 200
-	tokens := make(chan struct{})
-	done := make(chan struct{})
-	defer close(done)
-	go func() {
-		ticker := time.NewTicker(time.Second / capacity)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-ticker.C:
-				select {
-				case tokens <- struct{}{}:
-				case <-done:
-					return
-				}
-			case <-done:
-				return
-			}
+	const capacity, connections, length = 500, 16, 5 * time.Second
+	attempts(t, func() (string, *measure.Histogram) {
+		n := startNull(t, (&capped{rate: capacity}).wait)
+		begun := time.Now()
+		got := offer(t, n, posts(t, "even", 2*capacity, connections, length), 1)
+		if took := time.Since(begun); took > length+3*time.Second {
+			t.Errorf("it took %v", took)
 		}
-	}()
-	n := startNull(t, func() {
-		select {
-		case <-tokens:
-		case <-done:
+		if most := n.most.Load(); most > connections {
+			t.Errorf("%d requests were under way at once over %d connections", most, connections)
 		}
+		if cut := got.Cut.Count(); cut == 0 || got.Response.Count()+cut != got.Offered {
+			t.Errorf("%d were timed and %d given up, of %d", got.Response.Count(), cut, got.Offered)
+		}
+		if all := got.All(); all.Max() < time.Second {
+			t.Errorf("who was never served waited up to %v, want more than a second", all.Max())
+		}
+		if rate := float64(got.Achieved) / length.Seconds(); rate < 0.95*capacity || rate > 1.05*capacity {
+			return fmt.Sprintf("%v/s were achieved of a server that does %d/s", rate, capacity), got.PacerLag
+		}
+		return "", nil
 	})
-	begun := time.Now()
-	got := offer(t, n, posts(t, "even", 2*capacity, 32, 3*time.Second), 1)
-	if took := time.Since(begun); took > 6*time.Second {
-		t.Errorf("it took %v", took)
-	}
-	if rate := float64(got.Achieved) / 3; rate > 1.1*capacity || rate < capacity/2 {
-		t.Errorf("%v/s were achieved of a server that does %d/s", rate, capacity)
-	}
-	if most := n.most.Load(); most > 32 {
-		t.Errorf("%d requests were under way at once over 32 connections", most)
-	}
-	if cut := got.Cut.Count(); cut == 0 || got.Response.Count()+cut != got.Offered {
-		t.Errorf("%d were timed and %d given up, of %d", got.Response.Count(), cut, got.Offered)
-	}
-	if all := got.All(); all.Max() < time.Second {
-		t.Errorf("who was never served waited up to %v, want more than a second", all.Max())
-	}
 }
 
 // What was never found must not flatter what was.
