@@ -2,12 +2,14 @@ package schedule
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/marconi-mq/marconi/bench/benchtest"
 	"github.com/marconi-mq/marconi/bench/plan"
 )
 
@@ -98,6 +100,19 @@ func TestAPacerEndsWithItsContext(t *testing.T) {
 	}
 }
 
+// At 5000/s operations are handed on within a millisecond of their time, but for one in a hundred. Plain timers would be later than that by
+// themselves; so would a machine be that others use, and which of the two it is can't be told.
+func TestThePacerIsOnTime(t *testing.T) {
+	const most = time.Millisecond
+	benchtest.Attempts(t, func() (string, bool) {
+		lags, _ := paced(t, 5000)
+		if p99 := lags[len(lags)*99/100]; p99 > most {
+			return fmt.Sprintf("one operation in a hundred was handed on %v late or later", p99), true
+		}
+		return "", false
+	})
+}
+
 // BenchmarkPace shows how late operations are handed on, and how evenly: cv is the spread of the gaps, of which even
 // operations on a perfect clock have none.
 func BenchmarkPace(b *testing.B) {
@@ -114,7 +129,7 @@ func BenchmarkPace(b *testing.B) {
 	}
 }
 
-func paced(b *testing.B, rate float64) (lags []time.Duration, cv float64) {
+func paced(b testing.TB, rate float64) (lags []time.Duration, cv float64) {
 	clock, out := NewReal(), make(chan Due, 1024)
 	go Pacer{Clock: clock, Sequence: evenly(b, rate, time.Second), Rate: rate, Out: out, Offered: func(time.Duration) {}}.Run(b.Context())
 	var last time.Duration
