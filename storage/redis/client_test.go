@@ -9,7 +9,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -376,6 +378,47 @@ func TestMessagesOfTheSubscription(t *testing.T) {
 		line.Cut()
 	}
 	awaitFrom(t, connects, "the last connection")
+}
+
+// A connection that the library needs no more is no sign of trouble; one that breaks, or that is given up since no answer comes, is.
+func TestALostConnectionIsNoted(t *testing.T) {
+	server := testservices.StartRedis(t)
+	line := faultproxy.Start(t, server.Address, faultproxy.RESP)
+	for _, test := range []struct {
+		name string
+		end  func(conn net.Conn, ask func() error)
+		want bool
+	}{
+		{"closed after an answer", func(_ net.Conn, ask func() error) { _ = ask() }, false},
+		{"closed without a word", func(net.Conn, func() error) {}, false},
+		{"broken", func(_ net.Conn, ask func() error) { _ = ask(); line.Cut(); _ = ask() }, true},
+		{"broken while nobody asks", func(c net.Conn, ask func() error) { _ = ask(); line.Cut(); _, _ = c.Read(make([]byte, 1)) }, true},
+		{"given up", func(c net.Conn, ask func() error) {
+			_ = ask()
+			line.Hold(faultproxy.Replies)
+			_, _ = io.WriteString(c, "PING\r\n")
+		}, true},
+	} {
+		d := newDialer(settings{}, &figures{})
+		conn, err := d.dialShared(t.Context(), line.Addr(), &net.Dialer{}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		test.end(conn, func() error {
+			if _, err := io.WriteString(conn, "PING\r\n"); err != nil {
+				return err
+			}
+			_, err := conn.Read(make([]byte, 100))
+			return err
+		})
+		_ = conn.Close()
+		_, _ = io.WriteString(conn, "PING\r\n")
+		_ = conn.Close()
+		if got := len(d.lost) > 0; got != test.want {
+			t.Errorf("a connection %s: noted %v, want %v", test.name, got, test.want)
+		}
+		line.Mend()
+	}
 }
 
 func awaitFrom[T any](t testing.TB, c <-chan T, what string) (v T) {

@@ -30,7 +30,7 @@ type dialer struct {
 	via     func(address string) (string, error) // settings.via
 	meter   storage.Meter
 
-	// Of the connections that calls share: how many have ended, and a value when one has. A server that is reached anew may have lost
+	// Of the connections that calls share: how many were lost, and a value when one was. A server that is reached anew may have forgotten
 	// what it was told.
 	breaks atomic.Uint64
 	lost   chan struct{}
@@ -87,7 +87,7 @@ func (d *dialer) dial(ctx context.Context, address string, plain *net.Dialer, se
 	return g, nil
 }
 
-// dialShared connects to address, and notes when the connection ends.
+// dialShared connects to address, and notes when the connection is lost.
 func (d *dialer) dialShared(ctx context.Context, address string, plain *net.Dialer, secure *tls.Config) (net.Conn, error) {
 	conn, err := d.dial(ctx, address, plain, secure)
 	if err != nil {
@@ -106,6 +106,9 @@ func (d *dialer) renew() {
 	d.mu.Unlock()
 	for _, g := range open {
 		_ = g.Close()
+	}
+	if len(open) > 0 {
+		d.lose()
 	}
 }
 
@@ -212,38 +215,54 @@ func (g *greeting) Close() error {
 	return g.Conn.Close()
 }
 
-// A shared is a connection that many calls use, and that nobody ends while all is well.
+// A shared is a connection that many calls use.
 type shared struct {
 	*greeting
-	end sync.Once
+	owed         atomic.Bool // the server has been sent something and has said nothing since
+	lost, closed sync.Once
 }
 
-// Read notes the end before anybody can make another connection.
+// Write notes that the server owes an answer.
+func (s *shared) Write(b []byte) (int, error) {
+	s.owed.Store(true)
+	return s.greeting.Write(b)
+}
+
+// Read notes that the server has answered, or the loss, before anybody can make another connection.
 func (s *shared) Read(b []byte) (int, error) {
 	n, err := s.greeting.Read(b)
-	if err != nil {
-		s.ended()
+	switch {
+	case err != nil && !errors.Is(err, net.ErrClosed):
+		s.lose()
+	case n > 0:
+		s.owed.Store(false)
 	}
 	return n, err
 }
 
-// Close implements [net.Conn].
+// Close notes the loss of a connection that is given up since no answer comes. The library closes some that it needs no more, too: after a
+// last answer, and more than once.
 func (s *shared) Close() error {
-	s.ended()
+	s.closed.Do(func() {
+		if s.owed.Load() {
+			s.lose()
+		}
+	})
 	return s.greeting.Close()
 }
 
-func (s *shared) ended() {
-	s.end.Do(func() {
-		if !s.heard.Load() { // it never let us in
-			return
-		}
-		s.dialer.breaks.Add(1)
-		select {
-		case s.dialer.lost <- struct{}{}:
-		default: // that was noted already
-		}
-	})
+func (s *shared) lose() {
+	if s.heard.Load() { // else the server never let us in
+		s.lost.Do(s.dialer.lose)
+	}
+}
+
+func (d *dialer) lose() {
+	d.breaks.Add(1)
+	select {
+	case d.lost <- struct{}{}:
+	default: // that was noted already
+	}
 }
 
 // config reads the files that the URI names. Without rediss: it is nil.

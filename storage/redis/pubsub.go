@@ -10,7 +10,7 @@ import (
 
 const (
 	longestSilence = 2 * time.Second        // between two tries to subscribe
-	endTogether    = 100 * time.Millisecond // so do connections to a server that goes
+	lostTogether   = 100 * time.Millisecond // connections to a server that goes
 )
 
 // subscribe calls onMessage for each message on a channel until the client is closed, and onConnect whenever it has
@@ -59,7 +59,7 @@ func (c *client) listen(channel string, onMessage func(string), subscribed chan<
 	}
 }
 
-// whenLost calls onLost whenever connections have ended that calls share, once for those that end together, until the client is closed.
+// whenLost calls onLost whenever connections were lost that calls share, once for those that are lost together, until the client is closed.
 func (c *client) whenLost(onLost func()) {
 	c.tasks.Go(func() {
 		for {
@@ -68,7 +68,7 @@ func (c *client) whenLost(onLost func()) {
 				return
 			case <-c.dialer.lost:
 			}
-			if pause.For(c.stopped, endTogether) != nil {
+			if pause.For(c.stopped, lostTogether) != nil {
 				return
 			}
 			select {

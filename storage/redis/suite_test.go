@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/marconi-mq/marconi"
 	"github.com/marconi-mq/marconi/internal/faultproxy"
 	"github.com/marconi-mq/marconi/internal/testservices"
 	"github.com/marconi-mq/marconi/storage"
@@ -138,18 +139,26 @@ func TestControl(t *testing.T) { storagetest.Control(t, harness(t)) }
 
 func suite(t *testing.T, h storagetest.Harness) {
 	t.Helper()
-	t.Run("no call, no answer", func(t *testing.T) { wantNoAnswers(t, h) })
+	t.Run("nothing happens by itself", func(t *testing.T) { wantQuiet(t, h) })
 	t.Run("data", func(t *testing.T) { storagetest.Data(t, h) })
 	t.Run("control", func(t *testing.T) { storagetest.Control(t, h) })
 }
 
-// wantNoAnswers checks that a store that nobody calls is told nothing that counts: else a case would lose that in place of an answer.
-func wantNoAnswers(t *testing.T, h storagetest.Harness) {
+// wantQuiet checks that a store that nobody calls is told nothing that counts, else a case would lose that in place of an answer; and that
+// it does not think that it has lost a server.
+func wantQuiet(t *testing.T, h storagetest.Harness) {
+	t.Helper()
 	s := h.Open(t, storage.Options{Namespace: "quiet"})
 	defer mustClose(t, s)
+	w := s.Data.Watch(newQueue("p", "q"), marconi.Interest{Take: true})
+	defer w.Close()
 	line := h.Cut(t, s).(*faultproxy.Line)
 	before := line.Replies()
-	time.Sleep(3 * time.Second) // in which a cluster is asked for its topology, and a sentinel several times
+	select {
+	case <-time.After(3 * time.Second): // in which a cluster is asked for its topology, and a sentinel several times
+	case <-w.C():
+		t.Error("who waits is told to look, and nothing has happened")
+	}
 	if n := line.Replies() - before; n > 0 || before == 0 {
 		t.Errorf("%d replies count before there was a call, and %d to open the store", n, before)
 	}

@@ -113,7 +113,8 @@ func (w *watch) Close() {
 }
 
 // Watch implements [marconi.Watcher]. All that happens is told by way of the server, also what this process does: so each waiter hears of
-// it once. The first one who waits for a queue says so there.
+// it once. The first one who waits for a queue says so there. A failover may lose that, and what was told meanwhile: when a connection is lost,
+// it is said again and all look; if none is, that is found out when it is said anew.
 func (d *dataStore) Watch(q marconi.QueueRef, i marconi.Interest) marconi.Watch {
 	header := d.keys.of(q)[0]
 	d.waiters.add(header, q, 1)
