@@ -34,7 +34,7 @@ fuzz: ## each fuzz target for FUZZTIME
 .PHONY: depth
 depth: ## without the race detector, which hides costs and takes long: deep queues and mass endings, up to 100 000 messages; reports, sweeps
 	$(GO) test -v -count=1 -timeout 5m -run '^(TestDepth|TestMass)$$' ./faults
-	$(GO) test -count=1 -timeout 8m -p 1 ./bench/report ./bench/experiment
+	$(GO) test -count=1 -timeout 8m -p 1 ./bench/schedule ./bench/flow ./bench/report ./bench/experiment
 
 .PHONY: soak
 soak: ## the long tests in full: kills, full disks, floods, depth, every index, speed, the load suite; on a machine that does nothing else
