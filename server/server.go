@@ -122,7 +122,7 @@ func (s *Server) open(ctx context.Context, o Options) error {
 			config.Redact(o.DataURI), config.Redact(s.controlURI))
 	}
 	if part := (*marconi.Error)(nil); errors.Is(err, marconi.ErrForeignPart) && errors.As(err, &part) {
-		return fmt.Errorf("%s: %s: name what belongs together, or a prefix of its own; or start once with --adopt-data to tie these to each other, "+
+		return fmt.Errorf("%s: %s: name the one that it belongs to, or an index of its own; or start once with --adopt-data to tie these to each other, "+
 			"without the bodies that are elsewhere", config.Redact(o.DataURI), part.Text)
 	}
 	if err != nil {

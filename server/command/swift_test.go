@@ -57,10 +57,11 @@ func TestSwift(t *testing.T) {
 			}
 		})
 	}
-	t.Run("an index that was lost", func(t *testing.T) {
+	t.Run("an index that was lost, and one of another account", func(t *testing.T) {
 		home := t.TempDir()
-		args := []string{"--listen", "127.0.0.1:0", "--store", swift.StorageURI + "&prefix=lost"}
-		begin := func(more ...string) *process {
+		lost, other := swift.StorageURI, strings.Replace(strings.Replace(swift.StorageURI, "testing", "testing2", 1), "/test?", "/other?", 1)
+		begin := func(account string, more ...string) *process {
+			args := []string{"--listen", "127.0.0.1:0", "--store", account + "&prefix=lost&index=sqlite:///" + filepath.Join(home, "index.db")}
 			return start(t, []string{"XDG_DATA_HOME=" + home}, append(args, more...)...)
 		}
 		post := func(p *process) {
@@ -68,9 +69,9 @@ func TestSwift(t *testing.T) {
 			p.stop()
 			p.wait(t)
 		}
-		post(begin())
-		post(begin())
-		files, err := filepath.Glob(filepath.Join(home, "marconi", "marconi-swift*"))
+		post(begin(lost))
+		post(begin(lost))
+		files, err := filepath.Glob(filepath.Join(home, "index*"))
 		if err != nil || len(files) == 0 {
 			t.Fatalf("the index is in %v, %v", files, err)
 		}
@@ -79,14 +80,19 @@ func TestSwift(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		p := begin()
+		p := begin(lost)
+		post(p)
+		if said := p.err.String(); strings.Count(said, "bodies of another") != 1 {
+			t.Errorf("a server with a new index says\n%s\nwant a warning", said)
+		}
+		p = begin(other)
 		status, said := p.wait(t), p.err.String()
 		if status != unusable || !strings.Contains(said, "lost-segments-") || !strings.Contains(said, "--adopt-data") || strings.Contains(said, "testing") ||
 			strings.Count(said, "\n") != 1 {
 			t.Errorf("exit status %d, it says\n%s\nwant %d and a sentence about --adopt-data", status, said, unusable)
 		}
-		post(begin("--adopt-data"))
-		post(begin())
+		post(begin(other, "--adopt-data"))
+		post(begin(other))
 	})
 	t.Run("no index beside queues in Swift", func(t *testing.T) {
 		p := start(t, []string{"XDG_DATA_HOME=" + t.TempDir()}, "--listen", "127.0.0.1:0", "--store", swift.StorageURI, "--control-store", swift.StorageURI)

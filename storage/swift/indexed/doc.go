@@ -19,7 +19,7 @@
 //	index: "1/marconi-segments-07/abc…/5e0…/0/3/1950000000"  or  [{"the": "body"}]
 //	Swift: marconi-segments-07/abc…/5e0…   "marconi" 1, 3, bodies, CRC-32C
 //
-// An index and the containers belong together, by an ID that both have (pairing.go); Bind refuses others.
+// An index belongs to its containers, by an ID that both have (pairing.go); Bind refuses others.
 //
 // # Requests
 //

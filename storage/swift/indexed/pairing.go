@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -30,21 +31,22 @@ const (
 	containerRecord = "containers:"
 )
 
-// A pairing ties an index and the containers with its segments to each other, for reading the one by the other would miss bodies, and a reaper
-// of the one remove those of the other.
+// A pairing ties an index to the containers with its segments: read by others, it would miss all bodies.
 //
-// The index has an ID. An object in Swift, the mark, begins with that, and the index has the whole of the mark:
+// The index has an ID. An object in Swift, the mark, begins with that of the first index that came, and each index has the whole of the mark:
 //
 //	index   "index:I", "containers:I-R"    messages of pairQueue
 //	Swift   PREFIX-index / id              I-R
 //
-// So a mark that begins otherwise is another index's, and an index that knows of a mark belongs where that is. The mark is made after the index
-// has its ID, and before the index knows of it: who dies in between leaves what the next one goes on with.
+// So an index that knows of a mark belongs where that is. One that knows of none is new, and taken in: if the mark begins otherwise, there
+// are or were others, whose segments do no harm, for each has its own. The mark is made after the index has its ID, and before the index knows of
+// it: who dies in between leaves what the next one goes on with.
 type pairing struct {
 	index  marconi.DataStore
 	client objects.Client
 	prefix string
 	settle time.Duration
+	log    *slog.Logger
 }
 
 // A pair is what the index knows.
@@ -82,7 +84,7 @@ func (p *pairing) agree(ctx context.Context) error {
 		return p.otherContainers()
 	}
 	if err == nil && mark == "" {
-		mark, err = p.makeMark(ctx, known, objects.Anew)
+		mark, err = p.makeMark(ctx, known)
 	}
 	if err != nil {
 		return err
@@ -92,12 +94,13 @@ func (p *pairing) agree(ctx context.Context) error {
 
 // compare has the index know of the mark, if it knows of none.
 func (p *pairing) compare(ctx context.Context, known pair, mark string) (err error) {
-	if id, _, _ := strings.Cut(mark, "-"); id != known.index {
-		return p.otherIndex()
-	}
 	if known.mark == "" {
 		if known, err = p.record(ctx, containerRecord+mark); err != nil {
 			return err
+		}
+		if id, _, _ := strings.Cut(mark, "-"); id != known.index {
+			p.log.LogAttrs(ctx, slog.LevelWarn, "the index is new, and Swift has bodies of another: if that one is lost they expire by themselves",
+				slog.String("containers", p.prefix+"-segments-…"))
 		}
 	}
 	if known.mark != mark {
@@ -106,20 +109,12 @@ func (p *pairing) compare(ctx context.Context, known pair, mark string) (err err
 	return nil
 }
 
-// anew ties the two to each other whatever they belonged to.
+// anew ties the index to these containers, whatever it belonged to.
 func (p *pairing) anew(ctx context.Context) error {
 	if err := p.index.Purge(ctx, pairQueue); err != nil {
 		return err
 	}
-	known, err := p.record(ctx, indexRecord+randomHex())
-	if err != nil {
-		return err
-	}
-	mark, err := p.makeMark(ctx, known)
-	if err != nil {
-		return err
-	}
-	return p.compare(ctx, known, mark)
+	return p.agree(ctx)
 }
 
 // known reads what the index knows.
@@ -190,17 +185,17 @@ func (p *pairing) read(ctx context.Context) (string, error) {
 }
 
 // makeMark makes the mark, and reads which one stays: whatever becomes of this one, there may be another's.
-func (p *pairing) makeMark(ctx context.Context, known pair, options ...objects.PutOption) (string, error) {
+func (p *pairing) makeMark(ctx context.Context, known pair) (string, error) {
 	text := []byte(known.index + "-" + randomHex())
 	putErr := often(ctx, func() error {
-		err := p.client.Put(ctx, p.at(), text, objects.Attributes{ContentType: "text/plain"}, options...)
+		err := p.client.Put(ctx, p.at(), text, objects.Attributes{ContentType: "text/plain"}, objects.Anew)
 		if !errors.Is(err, objects.ErrContainer) {
 			return err
 		}
 		if err := p.client.MakeContainer(ctx, p.at().Container); err != nil {
 			return err
 		}
-		return p.client.Put(ctx, p.at(), text, objects.Attributes{ContentType: "text/plain"}, options...)
+		return p.client.Put(ctx, p.at(), text, objects.Attributes{ContentType: "text/plain"}, objects.Anew)
 	})
 	if err := pause.For(ctx, p.settle); err != nil {
 		return "", err
@@ -212,15 +207,8 @@ func (p *pairing) makeMark(ctx context.Context, known pair, options ...objects.P
 	return mark, nil
 }
 
-func (p *pairing) otherIndex() error {
-	return foreign("the containers " + p.prefix + "-segments-… in Swift have bodies of another index than this one")
-}
-
 func (p *pairing) otherContainers() error {
-	return foreign("this index has its bodies in other containers of Swift than " + p.prefix + "-segments-… of this account")
-}
-
-func foreign(text string) error {
+	text := "this index has its bodies in other containers of Swift than " + p.prefix + "-segments-… of this account"
 	return &marconi.Error{Kind: marconi.ErrForeignPart.Kind, Code: marconi.ErrForeignPart.Code, Text: text}
 }
 

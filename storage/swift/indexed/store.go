@@ -118,7 +118,7 @@ func newStore(c objects.Client, index marconi.DataStore, o Options) *Store {
 		cache: newLRU[objects.Path](o.CacheBytes-o.CacheBytes/8, (*segment).size),
 		ends:  newEnds(o.CacheBytes / 64),
 		tally: newTally(o.CacheBytes / 16),
-		moved: newMovedLog(index, o.Now), pairing: &pairing{index: index, client: c, prefix: o.Prefix, settle: settlePair},
+		moved: newMovedLog(index, o.Now), pairing: &pairing{index: index, client: c, prefix: o.Prefix, settle: settlePair, log: o.Logger},
 	}
 	s.fetcher = &fetcher{client: c, meter: o.Meter, cache: s.cache, slots: make(chan struct{}, o.Parallel), under: map[objects.Path]*fetch{}}
 	s.reaper = newReaper(c, s.moved, o.Options)
@@ -161,7 +161,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	return s.client.Ping(ctx)
 }
 
-// Bind implements [marconi.DataStore]. The index has to belong to the containers in Swift, too: else it is [marconi.ErrForeignPart].
+// Bind implements [marconi.DataStore]. An index has to belong to the containers in Swift, too: else it is [marconi.ErrForeignPart].
 func (s *Store) Bind(ctx context.Context, control string, adopt bool) error {
 	if err := s.enter(ctx); err != nil {
 		return err
