@@ -21,6 +21,7 @@ import (
 type storeRun struct {
 	*workload
 	t       testing.TB
+	args    []string // of the server
 	process *process
 	door    *storeDoor
 }
@@ -37,21 +38,36 @@ func newStoreRun(t testing.TB, run, uri string, args ...string) *storeRun {
 // newStoreRunOf is [newStoreRun] with each so-many-th of the actors, on a server with these arguments.
 func newStoreRunOf(t testing.TB, run string, every int, args ...string) *storeRun {
 	t.Helper()
-	r := &storeRun{workload: newWorkload(t, run), t: t, process: start(t, args...)}
+	r := &storeRun{workload: newWorkload(t, run), t: t, args: args}
 	r.every = every
 	r.door = &storeDoor{to: client.NewTransport()}
-	c, err := client.New(r.process.url, client.Config{Project: workloadProject, Transport: r.door})
-	if err == nil {
-		err = c.Ping(t.Context())
-	}
-	if err != nil {
-		t.Fatalf("the server does not answer: %v\n%s", err, r.process.said)
-	}
 	t.Cleanup(r.leave)
-	r.server.born(c)
+	r.start()
 	r.begin(t.Context())
 	r.goOn(300 * time.Millisecond)
 	return r
+}
+
+// start starts the server.
+func (r *storeRun) start() {
+	r.t.Helper()
+	r.process = start(r.t, r.args...)
+	c, err := client.New(r.process.url, client.Config{Project: workloadProject, Transport: r.door})
+	if err == nil {
+		err = c.Ping(r.t.Context())
+	}
+	if err != nil {
+		r.t.Fatalf("the server does not answer: %v\n%s", err, r.process.said)
+	}
+	r.server.born(c)
+}
+
+// restart starts the server anew, so that what is read comes from the store, and not from what the server remembers.
+func (r *storeRun) restart() {
+	r.t.Helper()
+	r.server.dead()
+	r.process.stop(r.t)
+	r.start()
 }
 
 // goOn lets the workload work on a sound store for so long at least, and until it has got somewhere.

@@ -62,8 +62,11 @@ func (a swiftAnswer) planOf(one int, hit *atomic.Int64) func(*http.Request) faul
 // misanswered lets one trouble after the other happen to requests amid the workload, to one in so many, and some at least.
 func (r *storeRun) misanswered(g *faultproxy.Gateway, one int, answers []swiftAnswer) {
 	r.t.Helper()
-	const some = 5
 	for _, a := range answers {
+		some := int64(5)
+		if a.puts {
+			some = 20
+		}
 		r.trouble(func() {
 			var hit atomic.Int64
 			refused, begun := r.door.refused.Load(), time.Now()
@@ -93,6 +96,7 @@ func TestSwiftAnswers(t *testing.T) {
 	}
 	t.Run("with an index", func(t *testing.T) {
 		r := newStoreRunOf(t, "swift with an index, misanswered", short(swiftEvery, 0), arguments(swiftIndex(t))...)
+		r.beforeDrain = r.restart
 		for range short(1, 10) {
 			r.misanswered(g, 4, swiftAnswers)
 		}

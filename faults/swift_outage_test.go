@@ -86,6 +86,7 @@ func TestSwiftOutages(t *testing.T) {
 	s := testservices.StartSwift(t, testservices.SwiftOptions{Cluster: true})
 	t.Run("with an index", func(t *testing.T) {
 		r := newSwiftRun(t, "swift with an index", s, swiftIndex(t), 0)
+		r.beforeDrain = r.restart
 		for range short(1, 3) {
 			r.suffer(swiftOutages(s))
 		}

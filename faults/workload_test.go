@@ -39,7 +39,8 @@ type workload struct {
 
 	kept, jobs, mixed *workloadQueue
 
-	every int // each so-many-th of the actors takes part, from the second on; 0: all do
+	every       int    // each so-many-th of the actors takes part, from the second on; 0: all do
+	beforeDrain func() // or nil
 
 	posting, taking               atomic.Bool // what is to go on
 	producers, workers, observers sync.WaitGroup
@@ -166,6 +167,9 @@ func (w *workload) end(ctx context.Context) error {
 	w.taking.Store(false)
 	w.workers.Wait()
 	w.observers.Wait() // they have looked once more, and found nothing
+	if w.beforeDrain != nil {
+		w.beforeDrain()
+	}
 	for _, q := range []*workloadQueue{w.kept, w.jobs, w.mixed} {
 		n, err := w.drain(ctx, q)
 		if err != nil {
