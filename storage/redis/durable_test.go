@@ -53,6 +53,7 @@ func wantUnsafe(t *testing.T, w wired, key string) {
 }
 
 func TestWritesWaitForReplicas(t *testing.T) {
+	t.Parallel()
 	primary := testservices.StartRedis(t)
 	w := dialURI(t, "redis://"+primary.Address+"?durability=replicas&wait_ms=3000") // a new replica may be silent for a second
 	impatient := dialURI(t, "redis://"+primary.Address+"?durability=replicas&wait_ms=200")
@@ -83,6 +84,7 @@ func TestWritesWaitForReplicas(t *testing.T) {
 
 // The primary that comes next has fewer replicas as a rule: one of them it was itself.
 func TestReplicasOfTheLastPrimaryAreForgotten(t *testing.T) {
+	t.Parallel()
 	primary := testservices.StartRedis(t)
 	startReplica(t, primary)
 	other := startReplica(t, primary)
@@ -181,6 +183,7 @@ func durableFixture(t *testing.T, server *testservices.Redis, options string) *f
 
 // A post is not sent again when the server takes so long over it that its safety is not waited for any more: it may be done yet.
 func TestAPostIsNotRepeatedThoughItsSafetyIsUnknown(t *testing.T) {
+	t.Parallel()
 	server := testservices.StartRedis(t)
 	f := durableFixture(t, server, "durability=replicas&wait_ms=200&socket_timeout=0.1")
 	startReplica(t, server)
@@ -227,6 +230,7 @@ func TestNobodyIsShownWhatIsNotSafe(t *testing.T) {
 
 // A deletion that is repeated finds the first one done, and is confirmed only when that is safe.
 func TestARepeatedDeletionIsSafe(t *testing.T) {
+	t.Parallel()
 	primary := testservices.StartRedis(t)
 	f := durableFixture(t, primary, "durability=replicas&wait_ms=300")
 	replica := startReplica(t, primary)

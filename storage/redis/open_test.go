@@ -106,6 +106,7 @@ func TestHintsFitTheURI(t *testing.T) {
 }
 
 func TestOpenSaysWhatToCheck(t *testing.T) {
+	t.Parallel()
 	server := testservices.StartRedis(t)
 	at := server.Address
 	user := "u:" + escapedSecret + "@"

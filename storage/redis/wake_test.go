@@ -231,6 +231,7 @@ func TestWhoWaitsSleepsThroughExpiry(t *testing.T) {
 
 // Who waits is told of a moment that comes before the one he knows of, also if a message expires before both.
 func TestWhoWaitsHearsOfAnEarlierMoment(t *testing.T) {
+	t.Parallel()
 	f := newRunningFixture(t)
 	f.post(posted(1, 2)...)
 	f.claim(300, 1) // which puts the message's end off; the index still has the old one
