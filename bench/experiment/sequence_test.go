@@ -92,8 +92,11 @@ func (w *witness) hash(r *result.Run) (hash string, all bool, err error) {
 		Arrivals: c.Load.Arrivals, Rate: c.Level.Rate, Length: time.Duration(c.Time.Warmup + c.Time.Duration),
 		Random: schedule.Stream(r.Seed, "arrivals", 0, 0),
 	})
-	if err != nil || len(w.wrong) > 0 || len(w.posts) == 0 {
-		return "", false, fmt.Errorf("%d posts came, %v, %v", len(w.posts), w.wrong, err)
+	if err != nil {
+		return "", false, err
+	}
+	if len(w.wrong) > 0 || len(w.posts) == 0 {
+		return "", false, fmt.Errorf("%d posts came, %v", len(w.posts), w.wrong)
 	}
 	first, scheduled := time.Duration(0), 0
 	for at, more := s.Next(); more; at, more = s.Next() {

@@ -52,7 +52,8 @@ func Open(ctx context.Context, uri string, o storage.Options) (importer.Source, 
 // checkAge refuses a server of before 3.2, which lacks HSTRLEN: when OpenStack's driver was new, many did.
 func checkAge(r *redis.Reader, version string) error {
 	var major, minor int
-	if _, err := fmt.Sscanf(version, "%d.%d", &major, &minor); err != nil || major > 3 || major == 3 && minor >= 2 {
+	known, _ := fmt.Sscanf(version, "%d.%d", &major, &minor)
+	if known < 2 || major > 3 || major == 3 && minor >= 2 {
 		return nil
 	}
 	return fmt.Errorf("%s is Redis %s, and 3.2 is needed: make a newer one its replica, or give that its dump.rdb, and import from there", r.Place(), version)
