@@ -67,20 +67,19 @@ func (r *storeRun) misanswered(g *faultproxy.Gateway, one int, answers []swiftAn
 		if a.puts {
 			some = 20
 		}
+		var hit atomic.Int64
+		refused, begun := r.door.refused.Load(), time.Now()
 		r.trouble(func() {
-			var hit atomic.Int64
-			refused, begun := r.door.refused.Load(), time.Now()
 			g.Plan(a.planOf(one, &hit))
+			defer g.Plan(nil)
 			for r.goOn(500 * time.Millisecond); hit.Load() < some; r.goOn(100 * time.Millisecond) {
 				if time.Since(begun) > storePatience {
 					r.t.Fatalf("%s: of all requests %d were in trouble", a.name, hit.Load())
 				}
 			}
-			g.Plan(nil)
-			r.sound()
-			r.t.Logf("%s: %d requests, %d answers of 503 in %v",
-				a.name, hit.Load(), r.door.refused.Load()-refused, time.Since(begun).Round(time.Millisecond))
 		})
+		r.t.Logf("%s: %d requests, %d answers of 503 in %v",
+			a.name, hit.Load(), r.door.refused.Load()-refused, time.Since(begun).Round(time.Millisecond))
 		r.goOn(100 * time.Millisecond)
 	}
 }

@@ -61,8 +61,8 @@ func swiftOutages(s *testservices.Swift) []swiftOutage {
 func (r *storeRun) suffer(outages []swiftOutage) {
 	r.t.Helper()
 	for _, o := range outages {
+		refused, back := r.door.refused.Load(), time.Time{}
 		r.trouble(func() {
-			refused := r.door.refused.Load()
 			o.begin()
 			if o.unavailable {
 				time.Sleep(2 * time.Second)
@@ -72,11 +72,10 @@ func (r *storeRun) suffer(outages []swiftOutage) {
 			if err := o.end(); err != nil {
 				r.t.Fatalf("%s: it does not come back: %v", o.name, err)
 			}
-			back := time.Now()
-			r.sound()
-			r.t.Logf("%s: %d answers of 503, and posts go well %v after its end",
-				o.name, r.door.refused.Load()-refused, time.Since(back).Round(time.Millisecond))
+			back = time.Now()
 		})
+		r.t.Logf("%s: %d answers of 503, and posts go well %v after its end",
+			o.name, r.door.refused.Load()-refused, time.Since(back).Round(time.Millisecond))
 		r.goOn(300 * time.Millisecond)
 	}
 }
