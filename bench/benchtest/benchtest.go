@@ -56,7 +56,7 @@ const longestPause = 16 * time.Second
 // minutes are for one to find half a core free, and if none does it is a failure. The race detector takes more than there is, however long
 // one waits.
 func usual() patience {
-	if os.Getenv("CI") == "true" && !raced {
+	if os.Getenv("CI") == "true" && !Raced {
 		return patience{tries: 12, pause: time.Second, strict: true}
 	}
 	return patience{tries: 4}

@@ -53,7 +53,7 @@ func TestPatience(t *testing.T) {
 	here := usual()
 	t.Setenv("CI", "true")
 	there := usual()
-	if here.strict || there.strict == raced || there.tries <= here.tries != raced {
+	if here.strict || there.strict == Raced || there.tries <= here.tries != Raced {
 		t.Errorf("patience is %+v here and %+v with CI=true", here, there)
 	}
 }

@@ -2,5 +2,5 @@
 
 package benchtest
 
-// raced is whether the race detector looks on, which makes a server and its generator several times slower.
-const raced = false
+// Raced is whether the race detector looks on, which makes a server and its generator several times slower.
+const Raced = false

@@ -33,6 +33,7 @@ func TestCtrlCAtAnySecondOfSmoke(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			p := launch(t, dir, append(args, "--out", "results")...)
+			awaitFile(filepath.Join(dir, "results")) // before that is there the first signal would end it
 			time.Sleep(after)
 			interrupt(t, p)
 			interrupted := p.wait(t)
@@ -82,6 +83,15 @@ func drawnMoments(t *testing.T, n int, within time.Duration) (moments []time.Dur
 		moments = append(moments, time.Second+time.Duration(random.Int64N(int64(within-time.Second))).Round(time.Millisecond))
 	}
 	return moments
+}
+
+// awaitFile waits for a file, if it comes at all.
+func awaitFile(name string) {
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if _, err := os.Stat(name); err == nil {
+			return
+		}
+	}
 }
 
 // reported makes sure that the results in a folder can be read, by people and programs, and gives their summary.

@@ -57,12 +57,15 @@ func TestABacklogIsDrained(t *testing.T) {
 	for _, drained := range []bool{true, false} {
 		r, _ := worked(t)
 		r.Config.Workload.Space.Prefill, r.Drained, r.Generator.Healthy = 1000, drained, true
-		why := strings.Join(undrained(r), " ")
+		why := strings.Join(undrained(r, 7), " ")
 		if (why == "") != drained || !drained && !strings.Contains(why, "not drained within") {
 			t.Errorf("drained %v: %q", drained, why)
 		}
-		if r.Config.Workload.Space.Prefill = 0; len(undrained(r)) > 0 {
-			t.Errorf("without a backlog: %q", undrained(r))
+		if why := undrained(r, 0); len(why) > 0 {
+			t.Errorf("nothing is left over: %q", why)
+		}
+		if r.Config.Workload.Space.Prefill = 0; len(undrained(r, 7)) > 0 {
+			t.Errorf("without a backlog: %q", undrained(r, 7))
 		}
 	}
 }

@@ -74,8 +74,9 @@ func Run(ctx context.Context, p *plan.Plan, o Options) (*result.Experiment, []*r
 	release := x.isolate()
 	defer release()
 	err := x.carryOut(ctx)
-	x.report.Partial = x.report.Partial || err != nil || ctx.Err() != nil // a disk that is full, say, ends it as well
-	err = errors.Join(err, x.unmadeRuns(), x.stopAll())
+	unmade := x.unmadeRuns()
+	x.report.Partial = x.report.Partial || err != nil || fatal(unmade) || ctx.Err() != nil // a disk that is full, say, ends it as well
+	err = errors.Join(err, unmade, x.stopAll())
 	x.report.Ended = time.Now().Round(0)
 	for _, r := range x.runs { // some may be of a former time
 		if r.Started.Before(x.report.Started) {

@@ -22,7 +22,9 @@ func (r *run) status(got *result.Run, v ledger.Verdict, details *result.Details,
 	if r.cell.Level.Mode == plan.OpenLoop && len(r.cell.Faults) == 0 {
 		why = carried(got, details)
 	}
-	why = append(why, undrained(got)...)
+	if !r.cell.Sweep { // whose levels are carried or not by what happens while they are measured
+		why = append(why, undrained(got, v.Leftover)...)
+	}
 	switch {
 	case !got.Generator.Healthy:
 		return result.InvalidGenerator, append([]string{"The generator was not fit: " + got.Generator.Why + "."}, why...)
@@ -42,9 +44,9 @@ func (r *run) status(got *result.Run, v ledger.Verdict, details *result.Details,
 }
 
 // undrained says that a backlog was laid in and not worked off in the time that the plan gives; nothing: it was, or there is none.
-func undrained(got *result.Run) (why []string) {
+func undrained(got *result.Run, leftover int64) (why []string) {
 	w := got.Config.Workload
-	if w.Space.Prefill > 0 && w.Workers+w.Poppers > 0 && !got.Drained {
+	if w.Space.Prefill > 0 && w.Workers+w.Poppers > 0 && !got.Drained && leftover > 0 {
 		why = append(why, fmt.Sprintf("The backlog was not drained within %v.", time.Duration(got.Config.Time.Drain)))
 	}
 	return why

@@ -235,7 +235,7 @@ func TestKnownDelaysAreMeasured(t *testing.T) {
 				})
 				got := offer(t, n, posts(t, "poisson", 200, 256, length), 1)
 				slices.Sort(took)
-				if p50, _ := got.Response.Quantile(0.5); name == "constant" && (p50 < mean || p50 > median) {
+				if p50, _ := got.Response.Quantile(0.5); name == "constant" && !benchtest.Raced && (p50 < mean || p50 > median) {
 					return fmt.Sprintf("the median is %v of what takes %v", p50, mean), got.PacerLag
 				}
 				for _, q := range quantiles {

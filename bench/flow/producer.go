@@ -31,6 +31,7 @@ type producers struct {
 	drawn   int              // operations
 	posts   int              // of these
 	pending map[int]*posting // drawn and not yet taken
+	first   int              // no lower number is pending
 	turn    *sync.Cond       // of mu: one that was drawn is no longer pending
 }
 
@@ -94,7 +95,7 @@ func (p *producers) draw() (who *producer, queue int, sizes []int) {
 
 // take gives the operation of that number. Operations are drawn and told to the ledger, which numbers their messages, in their order,
 // whoever takes them first: so the same messages are sent in every run, and [producers.sequence] knows them. All are taken or given up,
-// so that nobody waits for long.
+// so that nobody waits for long; the wait counts as one for a free connection.
 func (p *producers) take(d schedule.Due) *posting {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -121,16 +122,12 @@ func (p *producers) drawUpTo(number int) {
 	}
 }
 
+// isPendingBefore reports whether a lower number is pending, where all up to this one are drawn.
 func (p *producers) isPendingBefore(number int) bool {
-	if len(p.pending) == 1 { // as it mostly is: the number's own
-		return false
+	for p.first < number && p.pending[p.first] == nil {
+		p.first++
 	}
-	for other := range p.pending {
-		if other < number {
-			return true
-		}
-	}
-	return false
+	return p.first < number
 }
 
 func (p *producers) settle(number int) {

@@ -273,18 +273,22 @@ func TestPlansAndLinesAreValid(t *testing.T) {
 		violation = `{"class":"lost","life":{"project":"p","queue":"q","producer":0,"number":1,"batch":1,"index":0,"size":1,"id":"x","ttl_ns":1,"intended_ns":2,
 			"posted":"confirmed","confirmed_ns":3,"delivered":0,"taken":0,"fate":"lost"},"evidence":[{"what":"neither deleted, popped, expired nor left over"}]}`
 		event = `{"kind":"run ended","time":"2026-08-18T10:00:00Z","progress":{"runs":1,"total":3,"share":0.4,"elapsed_ns":1,"left_ns":2},"cell":"a/b/v1/p1/rate-1","repeat":1,"repeats":3,"status":"valid"}`
-		log   = `{"time":"2026-08-18T10:00:00.5+02:00","level":"ERROR","msg":"run failed","cell":"a/b/v1/p1/rate-1","repeat":2,"error":"gone"}`
+		tick  = `{"kind":"tick","time":"2026-08-18T10:00:00Z","progress":{"runs":1,"total":3,"share":0.4,"elapsed_ns":1,"left_ns":2},"tick":{"at_ns":1,"phase":"measure","offered_per_s":1,
+			"sent_per_s":1,"achieved_per_s":1,"response_p50_ns":7,"response_p99_ns":null,"response_p99_9_ns":null,"response_max_ns":9,"posted":1,"delivered":1,"deleted":1,"errors":0,
+			"ledger_faults":0,"pacer_lag_p99_ns":null,"max_by_second_ns":[9]}}`
+		log = `{"time":"2026-08-18T10:00:00.5+02:00","level":"ERROR","msg":"run failed","cell":"a/b/v1/p1/rate-1","repeat":2,"error":"gone"}`
 	)
-	for kind, c := range map[string]struct {
-		text  string
-		wrong map[string]any // by field
+	for _, c := range []struct {
+		kind, text string
+		wrong      map[string]any // by field
 	}{
-		"plan":      {string(newFixture(t).plan.Effective()), map[string]any{"plan": 1, "seed": -1, "restart": "sometimes", "targets": "all", "use": nil, "batch": 0, "mode": "fast", "ttl": 300}},
-		"violation": {violation, map[string]any{"class": "odd", "evidence": nil, "what": 1, "posted": "perhaps", "size": 0, "fate": "gone", "ttl_ns": 0.5}},
-		"event":     {event, map[string]any{"kind": "exploded", "time": "now", "share": 1.5, "elapsed_ns": "long", "status": "fine"}},
-		"log":       {log, map[string]any{"time": 1, "level": "BAD", "msg": nil, "repeat": "third"}},
+		{"plan", string(newFixture(t).plan.Effective()), map[string]any{"plan": 1, "seed": -1, "restart": "sometimes", "targets": "all", "use": nil, "batch": 0, "mode": "fast", "ttl": 300}},
+		{"violation", violation, map[string]any{"class": "odd", "evidence": nil, "what": 1, "posted": "perhaps", "size": 0, "fate": "gone", "ttl_ns": 0.5}},
+		{"event", event, map[string]any{"kind": "exploded", "time": "now", "share": 1.5, "elapsed_ns": "long", "status": "fine"}},
+		{"event", tick, map[string]any{"response_p50_ns": "long", "response_p99_ns": -1, "max_by_second_ns": 1, "at_ns": nil}},
+		{"log", log, map[string]any{"time": 1, "level": "BAD", "msg": nil, "repeat": "third"}},
 	} {
-		valid := compiled(t, kind)
+		valid, kind := compiled(t, c.kind), c.kind
 		document := unmarshalled(t, []byte(c.text))
 		if err := valid.Validate(document); err != nil {
 			t.Errorf("%s: %v", kind, err)

@@ -140,7 +140,9 @@ func prepareRedis(dir string, settings map[string]string) (*store, error) {
 	for _, name := range slices.Sorted(maps.Keys(settings)) {
 		if plan.IsSecret(name) {
 			s.input += name + " " + redisQuoted(settings[name]) + "\n"
-			s.secrets = append(s.secrets, settings[name], redisQuoted(settings[name]))
+			if settings[name] != "" {
+				s.secrets = append(s.secrets, settings[name], redisQuoted(settings[name]))
+			}
 		}
 	}
 	s.command = []string{"redis-server"}
