@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/marconi-mq/marconi"
@@ -33,6 +34,9 @@ type queueRecord struct {
 // age, neither by who asks for it nor by who tidies up. In a life so short it counts for nothing how often one is used.
 type queueCache struct {
 	control marconi.ControlStore
+	lapser  marconi.Lapser // control, or nil: it never lapses
+	lapses  atomic.Uint64  // of the store, up to which all that is remembered was read; written under mu
+
 	// names wakes those who wait for a queue that isn't there yet, or that is not the one any more which they knew.
 	// The event is what the name stands for now.
 	names *wake.Hub[marconi.QueueKey, marconi.Incarnation]
@@ -44,11 +48,11 @@ type queueCache struct {
 	// changes counts what this process took out of the cache. A record that was read while something was taken out may
 	// be the one that has gone, and is not kept.
 	changes uint64
-	lapses  uint64 // of the store, up to which all that is remembered was read
 }
 
 func newQueueCache(control marconi.ControlStore, shared bool) *queueCache {
 	c := &queueCache{control: control}
+	c.lapser, _ = control.(marconi.Lapser)
 	byItself := nothingByItself
 	if shared {
 		byItself = c.elsewhere
@@ -84,8 +88,8 @@ func (c *queueCache) close() {
 
 // known is what is remembered, and how many changes there were until now.
 func (c *queueCache) known(key marconi.QueueKey) (record queueRecord, found bool, changes uint64) {
-	if l, can := c.control.(marconi.Lapser); can {
-		c.heed(l.Lapses())
+	if c.lapser != nil {
+		c.heed(c.lapser.Lapses())
 	}
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -97,17 +101,34 @@ func (c *queueCache) known(key marconi.QueueKey) (record queueRecord, found bool
 
 // heed forgets all if the store has lapsed: a queue that it lost would go on taking messages that nobody sees.
 func (c *queueCache) heed(lapses uint64) {
-	c.mu.RLock()
-	heeded := c.lapses == lapses
-	c.mu.RUnlock()
-	if heeded {
+	if c.lapses.Load() == lapses {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.lapses = lapses
+	if c.lapses.Load() == lapses {
+		return // another caller was first, and what was read since then is good
+	}
+	c.lapses.Store(lapses)
 	c.changes++
 	c.young, c.old = nil, nil
+}
+
+// now is how often the store has lapsed.
+func (c *queueCache) now() uint64 {
+	if c.lapser == nil {
+		return 0
+	}
+	return c.lapser.Lapses()
+}
+
+// stands tells whether a record that was good so many lapses ago is good yet.
+func (c *queueCache) stands(ctx context.Context, record queueRecord, lapses uint64) bool {
+	if c.now() == lapses {
+		return true
+	}
+	again, err := c.get(ctx, record.ref.QueueKey)
+	return err == nil && again.ref == record.ref
 }
 
 // get resolves a name, or is ErrNoQueue.

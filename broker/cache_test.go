@@ -2,7 +2,9 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -121,5 +123,51 @@ func TestRecordsEndWithALapse(t *testing.T) {
 	c.keep(marconi.Queue{QueueRef: marconi.QueueRef{QueueKey: key}}, before)
 	if _, known, _ := c.known(key); known {
 		t.Error("what was read before a lapse is kept")
+	}
+}
+
+// A lossyStore loses the queue while something is posted to it.
+type lossyStore struct {
+	marconi.DataStore
+	lose func()
+}
+
+func (s *lossyStore) Post(ctx context.Context, q marconi.QueueRef, p marconi.Post) ([]marconi.MessageID, error) {
+	s.lose()
+	return s.DataStore.Post(ctx, q, p)
+}
+
+// A lossyControl is a store of queues that may lapse.
+type lossyControl struct {
+	marconi.ControlStore
+	lapses atomic.Uint64
+}
+
+func (c *lossyControl) Lapses() uint64 { return c.lapses.Load() }
+
+// What is posted to a queue that was lost on the way is not confirmed; a lapse in which it was not lost is none of the producer's business.
+func TestPostsToAQueueThatIsLost(t *testing.T) {
+	control, store := &lossyControl{}, &lossyStore{lose: func() {}}
+	r := newRig(t, func(c *Config) {
+		control.ControlStore, store.DataStore = c.Control, c.Data
+		c.Control, c.Data = control, store
+	})
+	r.post(t, jobs, 1)
+	store.lose = func() { control.lapses.Add(1) }
+	r.post(t, jobs, 1)
+	store.lose = func() {
+		control.lapses.Add(1)
+		if _, err := control.DeleteQueue(t.Context(), jobs); err != nil {
+			t.Error(err)
+		}
+	}
+	_, err := r.PostMessages(t.Context(), Post{Queue: jobs, Client: "c", Messages: []Message{{Body: []byte("1")}}, CreateQueue: true})
+	if !errors.Is(err, marconi.ErrUnavailable) {
+		t.Errorf("a post to a queue that was lost on the way: %v", err)
+	}
+	store.lose = func() {}
+	r.post(t, jobs, 1)
+	if there := len(r.list(t, jobs)); there != 1 {
+		t.Errorf("%d messages are in the new queue, want 1", there)
 	}
 }

@@ -98,26 +98,27 @@ func (b *Broker) claim(ctx context.Context, q queueRecord, r marconi.ClaimReques
 		return nil, err
 	}
 	r.MaxClaims = q.rules.maxClaims
-	full := false
+	// What can't be moved waits where it is for its lease's end, and the next claim: no reason to refuse what stands behind it. That there is no
+	// room for it is no trouble at all: whoever empties the store is not to be stopped.
+	var stuck error
 	for {
 		claimed, err := b.data.Claim(ctx, q.ref, r)
 		if err != nil {
 			return nil, err
 		}
-		if len(claimed.Spent) > 0 && !full {
-			err = b.bury(ctx, q.ref, claimed, dead)
+		if len(claimed.Spent) > 0 && stuck == nil {
+			stuck = b.bury(ctx, q.ref, claimed, dead)
 		}
-		if errors.Is(err, marconi.ErrFull) {
-			// Dead letters wait where they are until there is room. Who empties the store is given what stands behind them.
-			full, err = true, nil
+		trouble := stuck
+		if errors.Is(stuck, marconi.ErrFull) {
+			trouble = nil
 		}
 		if len(claimed.Messages) > 0 {
-			// What could not be moved waits for its lease's end, and the next claim: no reason to refuse the others.
-			_ = b.named(ctx, "move dead letters", q.ref.QueueKey, err)
+			_ = b.named(ctx, "move dead letters", q.ref.QueueKey, trouble)
 			return claimed.Messages, nil
 		}
-		if err != nil || len(claimed.Spent) < marconi.MaxSpent {
-			return nil, err
+		if len(claimed.Spent) < marconi.MaxSpent {
+			return nil, trouble
 		}
 	}
 }

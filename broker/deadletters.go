@@ -61,11 +61,10 @@ func (b *Broker) bury(ctx context.Context, from marconi.QueueRef, c marconi.Clai
 	if len(posted) == 0 {
 		return postErr
 	}
-	err := b.data.DeleteMessages(ctx, from, idsOf(posted), []marconi.ClaimID{c.Lease})
-	if err != nil {
-		err = fmt.Errorf("delete dead letters: %w", err)
+	if err := b.data.DeleteMessages(ctx, from, idsOf(posted), []marconi.ClaimID{c.Lease}); err != nil {
+		return fmt.Errorf("delete dead letters: %w", err) // what could not be posted comes again in any case
 	}
-	return errors.Join(postErr, err)
+	return postErr
 }
 
 // postDead posts dead letters, each producer's in one post and all posts at once, and gives those that are posted.
@@ -82,10 +81,20 @@ func (b *Broker) postDead(ctx context.Context, letters []marconi.Message, to mar
 			posted = append(posted, posts[i]...)
 		}
 	}
-	if err := errors.Join(errs...); err != nil {
+	if err := worst(errs); err != nil {
 		return posted, fmt.Errorf("post dead letters: %w", err)
 	}
 	return posted, nil
+}
+
+// worst is an error that is to be told before others: that there is no room is none if there is another.
+func worst(errs []error) (err error) {
+	for _, e := range errs {
+		if e != nil && (err == nil || errors.Is(err, marconi.ErrFull)) {
+			err = e
+		}
+	}
+	return err
 }
 
 // byProducer parts messages by who posted them.

@@ -118,7 +118,7 @@ func TestDeadLettersThatCouldNotBeMovedComeAgain(t *testing.T) {
 // Dead letters cost as many trips to the store as they have producers, and one, whatever their number; and what could not be
 // posted stays while the others go.
 func TestDeadLettersTravelTogether(t *testing.T) {
-	trips := &trips{refused: "c1"}
+	trips := &trips{refused: "c1", refusal: errors.New("disk full")}
 	r := deadLetterRig(t, twoClaims, func(c *Config) {
 		trips.DataStore = c.Data
 		c.Data = trips
@@ -157,17 +157,19 @@ func TestDeadLettersTravelTogether(t *testing.T) {
 	}
 }
 
-// trips counts posts and deletes, and refuses the posts of one producer to the dead-letter queue.
+// trips counts posts and deletes, and refuses the posts of one producer to the dead-letter queue; stuck, it deletes nothing.
 type trips struct {
 	marconi.DataStore
 	refused        marconi.ClientID
+	refusal        error
+	stuck          bool
 	posts, deletes atomic.Int64
 }
 
 func (s *trips) Post(ctx context.Context, q marconi.QueueRef, p marconi.Post) ([]marconi.MessageID, error) {
 	s.posts.Add(1)
 	if q.QueueKey == graveyard && p.Client == s.refused {
-		return nil, errors.New("disk full")
+		return nil, s.refusal
 	}
 	return s.DataStore.Post(ctx, q, p)
 }
@@ -178,7 +180,50 @@ func (s *trips) Delete(context.Context, marconi.QueueRef, marconi.MessageID, mar
 
 func (s *trips) DeleteMessages(ctx context.Context, q marconi.QueueRef, ids []marconi.MessageID, claims []marconi.ClaimID) error {
 	s.deletes.Add(1)
+	if s.stuck {
+		return marconi.ErrUnavailable
+	}
 	return s.DataStore.DeleteMessages(ctx, q, ids, claims)
+}
+
+// Dead letters that can't be moved hold up nobody who claims what stands behind them.
+func TestDeadLettersThatCanNotBeMovedHideNothing(t *testing.T) {
+	broken := &brokenMove{}
+	r := deadLetterRig(t, twoClaims, func(c *Config) {
+		broken.DataStore = c.Data
+		c.Data = broken
+	})
+	r.post(t, jobs, marconi.MaxSpent+5)
+	r.tire(t, 2)
+	fresh := r.post(t, jobs, 1)
+	broken.fails = true
+	c, err := r.ClaimMessages(t.Context(), Claim{Queue: jobs})
+	if err != nil || len(c.Messages) != 1 || c.Messages[0].ID != fresh[0] {
+		t.Errorf("claimed %d messages, %v; want the one behind the dead letters", len(c.Messages), err)
+	}
+	if !strings.Contains(r.log.String(), "move dead letters") {
+		t.Error("the log does not say that they could not be moved")
+	}
+}
+
+// That there is no room for some dead letters does not hide that others were posted and could not be deleted: those come twice.
+func TestTroubleBesideAFullStoreIsTold(t *testing.T) {
+	store := &trips{refused: "c1", refusal: marconi.ErrFull}
+	r := deadLetterRig(t, twoClaims, func(c *Config) {
+		store.DataStore = c.Data
+		c.Data = store
+	})
+	for n := range 2 {
+		p := Post{Queue: jobs, Client: marconi.ClientID(fmt.Sprintf("c%d", n)), Messages: []Message{{Body: []byte("1")}}}
+		if _, err := r.PostMessages(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.tire(t, 2)
+	store.stuck = true
+	if _, err := r.ClaimMessages(t.Context(), Claim{Queue: jobs}); !errors.Is(err, marconi.ErrUnavailable) || errors.Is(err, marconi.ErrFull) {
+		t.Errorf("a claim whose dead letters could not be deleted: %v", err)
+	}
 }
 
 // brokenMove is a store that can't move, and sometimes can't post.

@@ -10,8 +10,8 @@ import (
 
 // Join brings a control store and a data store together, before a broker works with them. Data belongs to one control
 // store, whose queues tell its messages from those of deleted queues: with another it is ErrForeignData, and ErrForeignPart if
-// not even what the data is in belongs together. adopt ties the data to this control store for good, and makes a queue for all data of queues that this control store doesn't have.
-// It reports how many queues it made.
+// not even what the data is in belongs together. adopt ties the data to this control store for good, and makes a queue for
+// all data of queues that this control store doesn't have. It reports how many queues it made.
 func Join(ctx context.Context, control marconi.ControlStore, data marconi.DataStore, adopt bool) (adopted int, err error) {
 	id, err := control.ID(ctx)
 	if err != nil {

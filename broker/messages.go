@@ -62,11 +62,15 @@ func (b *Broker) PostMessages(ctx context.Context, p Post) ([]marconi.MessageID,
 	if p.CreateQueue {
 		resolve = b.queues.make
 	}
+	lapses := b.queues.now()
 	q, err := resolve(ctx, p.Queue)
 	if err != nil {
 		return nil, b.named(ctx, "post messages", p.Queue, err)
 	}
 	ids, err := b.data.Post(ctx, q.ref, marconi.Post{Client: p.Client, Messages: messages})
+	if err == nil && !b.queues.stands(ctx, q, lapses) {
+		ids, err = nil, fmt.Errorf("%w: the store may have lost the queue meanwhile", marconi.ErrUnavailable)
+	}
 	return ids, b.named(ctx, "post messages", p.Queue, err)
 }
 

@@ -56,6 +56,8 @@ func TestRedisComesBackEmpty(t *testing.T) {
 	for end := time.Now().Add(storePatience); confirmed < want && time.Now().Before(end); {
 		if post() {
 			confirmed++
+		} else {
+			time.Sleep(10 * time.Millisecond)
 		}
 	}
 	other := start(t, "--store", "redis://"+redis.Address)

@@ -31,7 +31,7 @@ type dialer struct {
 	meter   storage.Meter
 
 	// Of the connections that calls share: how many were lost, and a value when one was. A server that is reached anew may have forgotten
-	// what it was told.
+	// what it was told. With sentinels a server counts that none led to: the primary may be another now, though the old one lives.
 	breaks atomic.Uint64
 	lost   chan struct{}
 
@@ -39,6 +39,8 @@ type dialer struct {
 	failing map[string]*failure
 	open    map[*greeting]struct{}
 	renewed time.Time
+	sharing map[string]int // shared connections, by address
+	elects  bool           // sentinels say which address is the primary's
 }
 
 // A failure is what is known of a server that can't be reached.
@@ -51,7 +53,8 @@ type failure struct {
 func newDialer(s settings, meter storage.Meter) *dialer {
 	return &dialer{
 		network: s.network(), via: s.via, meter: meter, lost: make(chan struct{}, 1),
-		failing: map[string]*failure{}, open: map[*greeting]struct{}{},
+		failing: map[string]*failure{}, open: map[*greeting]struct{}{}, sharing: map[string]int{},
+		elects: s.topology == sentinel,
 	}
 }
 
@@ -93,7 +96,12 @@ func (d *dialer) dialShared(ctx context.Context, address string, plain *net.Dial
 	if err != nil {
 		return nil, err
 	}
-	return &shared{greeting: conn.(*greeting)}, nil
+	s := &shared{greeting: conn.(*greeting)}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s.first.Store(d.elects && d.sharing[address] == 0)
+	d.sharing[address]++
+	return s, nil
 }
 
 // renew closes all connections, so that they are made anew, once a rest at most.
@@ -104,12 +112,14 @@ func (d *dialer) renew() {
 		d.renewed, open = now, slices.Collect(maps.Keys(d.open))
 	}
 	d.mu.Unlock()
+	if len(open) == 0 {
+		return
+	}
+	d.lose() // before anybody reaches another server
 	for _, g := range open {
 		_ = g.Close()
 	}
-	if len(open) > 0 {
-		d.lose()
-	}
+	d.lose() // of what was read from the old one meanwhile
 }
 
 func (d *dialer) connect(ctx context.Context, address string, plain *net.Dialer) (net.Conn, error) {
@@ -219,6 +229,7 @@ func (g *greeting) Close() error {
 type shared struct {
 	*greeting
 	owed         atomic.Bool // the server has been sent something and has said nothing since
+	first        atomic.Bool // no other leads to that server, of which nothing has been heard yet
 	lost, closed sync.Once
 }
 
@@ -236,6 +247,9 @@ func (s *shared) Read(b []byte) (int, error) {
 		s.lose()
 	case n > 0:
 		s.owed.Store(false)
+		if s.first.Load() && s.first.CompareAndSwap(true, false) {
+			s.dialer.breaks.Add(1)
+		}
 	}
 	return n, err
 }
@@ -244,6 +258,11 @@ func (s *shared) Read(b []byte) (int, error) {
 // last answer, and more than once.
 func (s *shared) Close() error {
 	s.closed.Do(func() {
+		s.dialer.mu.Lock()
+		if s.dialer.sharing[s.address]--; s.dialer.sharing[s.address] == 0 {
+			delete(s.dialer.sharing, s.address)
+		}
+		s.dialer.mu.Unlock()
 		if s.owed.Load() {
 			s.lose()
 		}

@@ -35,7 +35,7 @@ func (d *dataStore) Post(ctx context.Context, q marconi.QueueRef, p marconi.Post
 	}
 	first, err := d.post(ctx, q, keys, d.postArgs(p, longest))
 	noting.Wait()
-	if err == nil && noted { // unless a connection broke meanwhile
+	if err == nil && noteErr == nil { // again if a connection broke meanwhile
 		noteErr = d.note(ctx, q, longest)
 	}
 	if err == nil && noteErr != nil {

@@ -154,10 +154,14 @@ func wantQuiet(t *testing.T, h storagetest.Harness) {
 	defer w.Close()
 	line := h.Cut(t, s).(*faultproxy.Line)
 	before := line.Replies()
+	breaks := s.Data.(*dataStore).client.dialer.breaks.Load()
 	select {
 	case <-time.After(3 * time.Second): // in which a cluster is asked for its topology, and a sentinel several times
 	case <-w.C():
 		t.Error("who waits is told to look, and nothing has happened")
+	}
+	if n := s.Data.(*dataStore).client.dialer.breaks.Load() - breaks; n > 0 {
+		t.Errorf("%d servers were lost, and nothing has happened", n)
 	}
 	if n := line.Replies() - before; n > 0 || before == 0 {
 		t.Errorf("%d replies count before there was a call, and %d to open the store", n, before)

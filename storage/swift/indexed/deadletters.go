@@ -1,9 +1,11 @@
 package indexed
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -12,7 +14,7 @@ import (
 )
 
 // MoveSpent implements [marconi.Mover]: a dead letter keeps its body where it is. What would end before the dead letter does is
-// extended first.
+// extended first; letters for which that fails stay, and the others go.
 func (s *movingStore) MoveSpent(ctx context.Context, from marconi.QueueRef, lease marconi.ClaimID, ids []marconi.MessageID, d marconi.DeadLetter) error {
 	if err := s.enter(ctx); err != nil {
 		return err
@@ -22,27 +24,32 @@ func (s *movingStore) MoveSpent(ctx context.Context, from marconi.QueueRef, leas
 	if err != nil {
 		return err
 	}
-	if err := s.letGo(ctx, entriesOf(letters), d); err != nil {
+	stay, err := s.letGo(ctx, entriesOf(letters), d)
+	if len(stay) > 0 {
+		ids = slices.DeleteFunc(slices.Clone(ids), func(id marconi.MessageID) bool { return stay[id] })
+	}
+	if len(ids) == 0 || err != nil && len(stay) == 0 {
 		return err
 	}
-	return s.mover.MoveSpent(ctx, from, lease, ids, d)
+	return errors.Join(s.mover.MoveSpent(ctx, from, lease, ids, d), err)
 }
 
-// letGo prepares messages for leaving their queue.
-func (s *Store) letGo(ctx context.Context, letters []entry, d marconi.DeadLetter) error {
+// letGo prepares messages for leaving their queue. It gives those that have to stay, and why; if it is why none may go, it gives none.
+func (s *Store) letGo(ctx context.Context, letters []entry, d marconi.DeadLetter) (stay map[marconi.MessageID]bool, err error) {
 	longest := d.TTL
 	for _, l := range letters {
 		longest = max(longest, lifeOf(l, d))
 	}
 	if err := s.moved.mark(ctx, letters, s.endFor(s.latest(longest))); err != nil {
-		return err
+		return nil, err
 	}
+	stay = map[marconi.MessageID]bool{}
 	for _, l := range letters {
-		if err := s.outliveOrFail(ctx, d.Queue, []entry{l}, s.latest(lifeOf(l, d))); err != nil {
-			return err
+		if failed := s.outliveOrFail(ctx, d.Queue, []entry{l}, s.latest(lifeOf(l, d))); failed != nil {
+			stay[l.ID], err = true, cmp.Or(err, failed)
 		}
 	}
-	return nil
+	return stay, err
 }
 
 func lifeOf(letter entry, d marconi.DeadLetter) marconi.Seconds {

@@ -185,6 +185,23 @@ func TestMoveThatFails(t *testing.T) {
 	f.want("List after the move", f.list(), "")
 }
 
+// A letter whose segment can't be found stays, and the others go.
+func TestMoveBesideALostSegment(t *testing.T) {
+	f := newFixture(t, uncached)
+	f.postSingly(600, "1", "2", "3")
+	got := f.spend()
+	dead := *f
+	dead.q = newQueue()
+	var ids []marconi.MessageID
+	for _, m := range got.Spent {
+		ids = append(ids, m.ID)
+	}
+	f.swift.Fail(swifttest.Head, 1, swifttest.Vanished)
+	wantUnavailable(t, "MoveSpent", f.MoveSpent(f.ctx(), f.q, got.Lease, ids, marconi.DeadLetter{Queue: dead.q, TTL: 9_000_000}))
+	f.want("List", f.list(), "1")
+	dead.want("the letters", dead.list(), "2 3")
+}
+
 // A full index takes no note that a letter has left its queue, so it stays there.
 func TestMoveIntoAFullIndex(t *testing.T) {
 	f := newFixture(t, Options{})

@@ -54,8 +54,8 @@ type pair struct{ index, mark string }
 
 func (p *pairing) at() objects.Path { return objects.Path{Container: p.prefix + "-index", Name: "id"} }
 
-// tie makes sure that the two belong together, and ties them if neither has belonged to anything. Otherwise it is
-// [marconi.ErrForeignPart], unless adopt is set, which ties them anew. A full index that knows of nothing yet is tied at another start: its
+// tie makes sure that the index belongs to these containers; one that belongs to none yet is tied to them. Otherwise it is
+// [marconi.ErrForeignPart], unless adopt is set, which ties it anew. A full index that knows of nothing yet is tied at another start: its
 // consumers shall not have to wait.
 func (p *pairing) tie(ctx context.Context, adopt bool) error {
 	err := p.agree(ctx)
