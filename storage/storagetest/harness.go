@@ -50,6 +50,9 @@ type Harness struct {
 	// Cut gives the line between s and its server, to be disturbed. Nil: the store lives in the process.
 	Cut func(t testing.TB, s storage.Opened) Line
 
+	// CutsPart says that the line leads to a part of the store only, which not every call needs: such a call has no reply to lose.
+	CutsPart bool
+
 	// Size is how many bytes s holds for messages and claims, more or less; see [HeapSize] for a store in memory. Nil:
 	// nobody knows.
 	Size func(t testing.TB, s storage.Opened) int64

@@ -201,10 +201,10 @@ func indexedRequests(t *testing.T, s *testservices.Swift) {
 		{"claim past the segment's end", func() error {
 			_, err := c.Claim(ctx, c.q, marconi.ClaimRequest{ID: "long", TTL: 2 * 24 * 3600, Limit: 1})
 			return err
-		}, "1 GET, 1 POST"},
+		}, "1 GET, 1 HEAD, 1 POST"},
 		{"update past the ends of two segments", func() error {
 			return c.UpdateClaim(ctx, c.q, "cold", marconi.ClaimUpdate{TTL: 3 * 24 * 3600})
-		}, "2 POST"},
+		}, "2 HEAD, 2 POST"},
 		{"the same again", func() error {
 			return c.UpdateClaim(ctx, c.q, "cold", marconi.ClaimUpdate{TTL: 3 * 24 * 3600})
 		}, ""},

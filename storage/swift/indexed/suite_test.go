@@ -74,6 +74,7 @@ func (b *bench) harness() storagetest.Harness {
 		defer b.mu.Unlock()
 		return b.lines[s.Data]
 	}
+	h.CutsPart = true
 	h.LeftOut = map[string]string{degraded: "the line is that to Swift, and an index in this process answers without; see TestSwiftIsAway"}
 	return h
 }
