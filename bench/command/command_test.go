@@ -331,7 +331,7 @@ func TestUsageIsToldOff(t *testing.T) {
 		{[]string{"plan", "--show", "nonsense"}, "smoke"},
 		{[]string{"plan", "--check", "bad.yaml"}, "workload"},
 		{[]string{"report", "."}, "no results of marconi-bench"},
-		{[]string{"schema", "nonsense"}, "there are environment-1.0, experiment-1.0, run-1.0"},
+		{[]string{"schema", "nonsense"}, "there are environment-1.0, event-1.0, experiment-1.0, log-1.0, plan-1.0, run-1.0, violation-1.0"},
 	} {
 		dir := t.TempDir()
 		for name, text := range map[string]string{
@@ -364,7 +364,7 @@ func TestCommandsThatOnlyTell(t *testing.T) {
 	}{
 		{[]string{"version"}, []string{"marconi-bench "}},
 		{[]string{"--help"}, []string{"Usage:", "--allow-remote", "doctor", "marconi-bench run backends"}},
-		{[]string{"schema"}, []string{"environment-1.0\nexperiment-1.0\nrun-1.0\n"}},
+		{[]string{"schema"}, []string{"environment-1.0\nevent-1.0\nexperiment-1.0\nlog-1.0\nplan-1.0\nrun-1.0\nviolation-1.0\n"}},
 		{[]string{"schema", "run-1.0"}, []string{`"$id": "marconi-bench/run/1.0"`}},
 		{[]string{"plan", "--list"}, append(plan.Samples(), "runs")},
 		{[]string{"plan", "--show", "smoke"}, []string{"# Does everything work?", "plan: smoke"}},

@@ -347,7 +347,7 @@ func TestTheExpectedEndIsRight(t *testing.T) {
 		var expected time.Duration
 		for block := 1; block <= blocks(cells); block++ {
 			for _, c := range order(cells, 1, block) {
-				now += planned(c) + onTop + time.Duration(rapid.IntRange(-5, 5).Draw(t, "noise"))*planned(c)/100
+				now += planned(c) + onTop + time.Duration(rapid.IntRange(-3, 3).Draw(t, "noise"))*planned(c)/100
 				g.ended(c)
 				if p := g.now(); expected == 0 && p.Share >= 0.25 {
 					expected = p.Elapsed + p.Left
