@@ -46,7 +46,7 @@ func (o swiftTrouble) plan(c swifttest.Call) (swifttest.Fault, bool) {
 const (
 	swiftLag     = time.Second     // by which a listing lags at most
 	swiftLate    = 10              // one write in so many is listed late
-	swiftHorizon = 7 * time.Second // that, and what posts may take that are tried again: the time of a request
+	swiftHorizon = 2 * time.Second // that, and what posts take that are tried again
 )
 
 // TestSwiftFaults lets requests to a Swift in memory go wrong in all ways there are, amid the workload.

@@ -3,6 +3,7 @@ package faultproxy
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"strconv"
 )
 
@@ -67,3 +68,10 @@ func nested(data []byte, line int, text []byte, each, more int) (int, error) {
 	}
 	return end, nil
 }
+
+// told are the replies to log-ins, of which servers before 7.2 don't know all, to questions of how servers stand to each other, and to signs
+// of life; and what comes unasked. What a script says looks otherwise.
+var told = regexp.MustCompile(`^(?:>|%|-ERR [Uu]nknown subcommand|\+OK\r|\+PONG\r|\*3\r\n\$6\r\nmaster\r|\*3\r\n\$5\r\nslave\r|\*\d+\r\n\*\d+\r\n:|\*\d+\r\n%)`)
+
+// Answer is for [Line.CountOnly]: it reports whether Redis answers a call, rather than a log-in or a question of the client's own.
+func Answer(_ string, reply []byte) bool { return !told.Match(reply) }

@@ -3,7 +3,6 @@
 package redis
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -20,7 +19,7 @@ import (
 // harness keeps each store in a namespace of one server, which it reaches by a line of its own.
 func harness(t testing.TB) storagetest.Harness {
 	server := testservices.StartRedis(t)
-	return harnessOver("redis://"+server.Address, nil, server)
+	return harnessOver("redis://"+server.Address, faultproxy.Answer, server)
 }
 
 // harnessOver keeps each store in a namespace of several servers, all of which it reaches by one line of its own. Counts is for
@@ -70,15 +69,11 @@ func harnessOver(uri string, counts func(target string, reply []byte) bool, serv
 
 func isPrimary(server *testservices.Redis) bool { return server.Do("ROLE").([]any)[0] == "master" }
 
-// told are the replies to log-ins, of which servers before 7.2 don't know all, to questions of how servers stand to each other, and to signs
-// of life; and what comes unasked. What a script says looks otherwise.
-var told = regexp.MustCompile(`^(?:>|%|-ERR [Uu]nknown subcommand|\+OK\r|\+PONG\r|\*3\r\n\$6\r\nmaster\r|\*3\r\n\$5\r\nslave\r|\*\d+\r\n\*\d+\r\n:|\*\d+\r\n%)`)
-
 // answersOf counts what servers answer to calls. In a cluster and with sentinels the client asks every few seconds how they stand to each
 // other: to lose that would be no loss for a call. What a sentinel says is not counted at all.
 func answersOf(servers []*testservices.Redis) func(target string, reply []byte) bool {
 	return func(target string, reply []byte) bool {
-		return slices.ContainsFunc(servers, func(s *testservices.Redis) bool { return s.Address == target }) && !told.Match(reply)
+		return slices.ContainsFunc(servers, func(s *testservices.Redis) bool { return s.Address == target }) && faultproxy.Answer(target, reply)
 	}
 }
 

@@ -150,6 +150,7 @@ func redisIndex(t testing.TB) storagetest.Harness {
 	open := func(t testing.TB, o storage.Options) storage.Opened {
 		t.Helper()
 		line := faultproxy.Start(t, server.Address, faultproxy.RESP)
+		line.CountOnly(faultproxy.Answer)
 		s, err := redis.Open(t.Context(), "redis://"+line.Addr(), o)
 		if err != nil {
 			t.Fatal(err)
