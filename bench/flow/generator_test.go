@@ -50,7 +50,7 @@ func cpu(t testing.TB) time.Duration {
 // a target in a process of its own that does next to nothing.
 func BenchmarkGenerator(b *testing.B) {
 	const length = 2 * time.Second
-	for _, rate := range []int{5000, 10_000, 20_000} {
+	for _, rate := range []int{5000, 10_000, 20_000, 25_000, 30_000} {
 		b.Run(fmt.Sprint(rate), func(b *testing.B) {
 			url := benchtest.Canned(b)
 			var offered, achieved, spent float64
