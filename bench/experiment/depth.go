@@ -6,9 +6,6 @@ import (
 	"github.com/marconi-mq/marconi/bench/result"
 )
 
-// ByDepth is the figure of how much longer claims take for the messages that wait behind them.
-const ByDepth = result.ClaimsByDepth
-
 // compareDepths tells of cells with a backlog how long their claims take against those of the cell with the smallest one that
 // is the same otherwise.
 func compareDepths(cells []result.Summary) {
@@ -24,7 +21,7 @@ func compareDepths(cells []result.Summary) {
 		if depth(c) == depth(base) || is == 0 || was == 0 {
 			continue
 		}
-		c.Metrics[ByDepth] = ratio(c.Metrics["claim_p50_ns"], base.Metrics["claim_p50_ns"], fmt.Sprintf("Claims (p50) with a backlog of %d against those with one of %d.", depth(c), depth(base)))
+		c.Metrics[result.ClaimsByDepth] = ratio(c.Metrics["claim_p50_ns"], base.Metrics["claim_p50_ns"], fmt.Sprintf("Claims (p50) with a backlog of %d against those with one of %d.", depth(c), depth(base)))
 	}
 }
 

@@ -28,12 +28,12 @@ func TestDepthsAreCompared(t *testing.T) {
 	}
 	compareDepths(cells)
 	for i, want := range []float64{1.5, 0, 0.5, 0, 0, 0, 0, 0} {
-		got, told := cells[i].Metrics[ByDepth]
+		got, told := cells[i].Metrics[result.ClaimsByDepth]
 		if got.Value != want || told != (want > 0) {
 			t.Errorf("cell %d: the ratio is %v, want %v", i, got.Value, want)
 		}
 	}
-	if says := cells[0].Metrics[ByDepth].Says; says != "Claims (p50) with a backlog of 10000 against those with one of 100." {
+	if says := cells[0].Metrics[result.ClaimsByDepth].Says; says != "Claims (p50) with a backlog of 10000 against those with one of 100." {
 		t.Errorf("the ratio is explained as %q", says)
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/marconi-mq/marconi/bench/command"
-	"github.com/marconi-mq/marconi/bench/experiment"
 	"github.com/marconi-mq/marconi/bench/result"
 )
 
@@ -55,7 +54,7 @@ time: {warmup: 0s, duration: 1500ms, drain: 2m, cooldown: 0s, repeats: 1}
 		if c.Status != result.Valid {
 			t.Errorf("%s is %s: %v", c.Cell, c.Status, c.Reasons)
 		}
-		ratio, told := c.Metrics[experiment.ByDepth]
+		ratio, told := c.Metrics[result.ClaimsByDepth]
 		if isDeep := c.Config.Workload.Space.Prefill == deep; told != isDeep {
 			t.Errorf("%s: the ratio is told: %v", c.Cell, told)
 		}

@@ -215,19 +215,5 @@ load: {rates: [50, 60, 70], arrivals: even, connections: 64}
 time: {warmup: 50ms, duration: 350ms, drain: 3s, cooldown: 0s, repeats: 2}
 sweep: {low: 75, high: 600, factor: 2, duration: 400ms, repeats: 1}
 `, capped(t, startMemory(t), 200)))
-	attempts(t, func() string {
-		o := options(t, p)
-		var expected, end time.Duration
-		o.Events = func(e Event) {
-			end = e.Progress.Elapsed
-			if e.Kind == RunEnded && expected == 0 && e.Progress.Share >= 0.25 {
-				expected = end + e.Progress.Left
-			}
-		}
-		carry(t, p, o)
-		if expected < end*8/10 || expected > end*12/10 {
-			return fmt.Sprintf("the end was expected after %v and came after %v", expected, end)
-		}
-		return ""
-	})
+	attempts(t, func() string { return wrongEnd(t, p) })
 }

@@ -26,8 +26,7 @@ func (d *dataStore) Post(ctx context.Context, q marconi.QueueRef, p marconi.Post
 	keys := postKeys
 	var noting sync.WaitGroup
 	var noteErr error
-	noted := d.isNoted(q, longest)
-	if delayed || !noted {
+	if noted := d.isNoted(q, longest); delayed || !noted {
 		keys = len(queueKeys)
 		if !noted { // both calls travel together
 			noting.Go(func() { noteErr = d.note(ctx, q, longest) })

@@ -3,7 +3,6 @@ package indexed
 import (
 	"context"
 	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -74,7 +73,7 @@ func (p *pairing) tie(ctx context.Context, adopt bool) error {
 func (p *pairing) agree(ctx context.Context) error {
 	known, err := p.known(ctx)
 	if err == nil && known.index == "" {
-		known, err = p.record(ctx, indexRecord+randomHex())
+		known, err = p.record(ctx, indexRecord+rand.Text())
 	}
 	if err != nil {
 		return err
@@ -186,7 +185,7 @@ func (p *pairing) read(ctx context.Context) (string, error) {
 
 // makeMark makes the mark, and reads which one stays: whatever becomes of this one, there may be another's.
 func (p *pairing) makeMark(ctx context.Context, known pair) (string, error) {
-	text := []byte(known.index + "-" + randomHex())
+	text := []byte(known.index + "-" + rand.Text())
 	putErr := often(ctx, func() error {
 		err := p.client.Put(ctx, p.at(), text, objects.Attributes{ContentType: "text/plain"}, objects.Anew)
 		if !errors.Is(err, objects.ErrContainer) {
@@ -221,10 +220,4 @@ func often(ctx context.Context, do func() error) error {
 			return err
 		}
 	}
-}
-
-func randomHex() string {
-	var raw [16]byte
-	rand.Read(raw[:]) // never fails
-	return hex.EncodeToString(raw[:])
 }

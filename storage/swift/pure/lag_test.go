@@ -171,22 +171,29 @@ func TestAnExtensionThatIsNotListedKeepsItsMessage(t *testing.T) {
 	}
 }
 
-// TestARenewalThatIsNotListedKeepsItsMessage lets a sweep see a lease as it was before its claim was renewed.
-func TestARenewalThatIsNotListedKeepsItsMessage(t *testing.T) {
+// renewedUnlisted is a message of 60 s under a claim that was renewed for 600 s, 300 s later, where listings show the lease as it was before.
+func renewedUnlisted(t *testing.T) (f *fixture, id marconi.MessageID, claim marconi.ClaimID) {
+	t.Helper()
 	var lag atomic.Int64
-	f := newLaggingFixture(t, func(at objects.Path) time.Duration {
+	f = newLaggingFixture(t, func(at objects.Path) time.Duration {
 		if strings.Contains(at.Name, ".L") {
 			return time.Duration(lag.Load())
 		}
 		return 0
 	})
-	id := f.post(messages(1, 60)...)[0]
-	claim, _ := f.claim(60, 1)
+	id = f.post(messages(1, 60)...)[0]
+	claim, _ = f.claim(60, 1)
 	lag.Store(int64(time.Hour))
 	if err := f.UpdateClaim(t.Context(), f.q, claim, marconi.ClaimUpdate{TTL: 600}); err != nil {
 		t.Fatal(err)
 	}
 	f.clock.pass(300 * time.Second)
+	return f, id, claim
+}
+
+// TestARenewalThatIsNotListedKeepsItsMessage lets a sweep see a lease as it was before its claim was renewed.
+func TestARenewalThatIsNotListedKeepsItsMessage(t *testing.T) {
+	f, id, _ := renewedUnlisted(t)
 	if n, err := f.Collect(t.Context()); n != 0 || err != nil {
 		t.Errorf("Collect = %d, %v", n, err)
 	}
@@ -197,20 +204,7 @@ func TestARenewalThatIsNotListedKeepsItsMessage(t *testing.T) {
 
 // TestALeaseThatIsHiddenKeepsItsMessage lets a sweep see a lease as it was before its claim was renewed, and then not find it: its servers are away.
 func TestALeaseThatIsHiddenKeepsItsMessage(t *testing.T) {
-	var lag atomic.Int64
-	f := newLaggingFixture(t, func(at objects.Path) time.Duration {
-		if strings.Contains(at.Name, ".L") {
-			return time.Duration(lag.Load())
-		}
-		return 0
-	})
-	id := f.post(messages(1, 60)...)[0]
-	claim, _ := f.claim(60, 1)
-	lag.Store(int64(time.Hour))
-	if err := f.UpdateClaim(t.Context(), f.q, claim, marconi.ClaimUpdate{TTL: 600}); err != nil {
-		t.Fatal(err)
-	}
-	f.clock.pass(300 * time.Second)
+	f, id, claim := renewedUnlisted(t)
 	f.faulty.FailAll(swifttest.Head, swifttest.Vanished)
 	if n, err := f.Collect(t.Context()); n != 0 || err != nil {
 		t.Errorf("Collect = %d, %v", n, err)
