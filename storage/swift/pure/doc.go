@@ -90,7 +90,7 @@
 //   - P1: of several messages in a post, a reader may see some first. A post that fails removes what it stored; one whose process dies
 //     does not.
 //   - P3, L2, FIFO: parallel posts may change places, as may those of processes whose clocks differ; and a reader may see a message
-//     again, as told above.
+//     again, as told above, and never one that came late and was consumed before the listing horizon was over.
 //   - P4: a PUT that Swift carries out after it said 503 brings a message back that was deleted meanwhile.
 //   - D2: a dead letter moved by two processes is doubled, one moved by a process that dies amid may be.
 //   - S3: stats list all messages of the queue.
