@@ -2,6 +2,7 @@ package indexed
 
 import (
 	"context"
+	"crypto/rand"
 	"maps"
 	"slices"
 	"time"
@@ -10,13 +11,43 @@ import (
 	"github.com/marconi-mq/marconi/storage/swift/objects"
 )
 
-// Claim implements [marconi.ClaimStore]. A message whose body can't be found stays under the claim, unseen, until that ends. When
-// Swift gives no answer nothing is claimed; but the attempt has counted, unless the queue has dead letters.
+// Claim implements [marconi.ClaimStore]. A message whose body can't be found stays held, unseen, until the claim ends, or one beside it that
+// no client knows. When Swift gives no answer nothing is claimed; but the attempt has counted, unless the queue has dead letters.
 func (s *Store) Claim(ctx context.Context, q marconi.QueueRef, c marconi.ClaimRequest) (marconi.Claimed, error) {
 	if err := s.enter(ctx); err != nil {
 		return marconi.Claimed{}, err
 	}
 	defer s.door.Leave()
+	for {
+		got, lost, err := s.claim(ctx, q, c)
+		if err != nil || lost == 0 || len(got.Messages)+len(got.Spent) > 0 {
+			return got, err
+		}
+		if err := s.setAside(ctx, q, c, lost); err != nil { // there may be others behind them
+			return marconi.Claimed{}, err
+		}
+	}
+}
+
+// setAside holds lost messages, which a claim got and nothing else, under a claim of their own.
+func (s *Store) setAside(ctx context.Context, q marconi.QueueRef, c marconi.ClaimRequest, lost int) error {
+	if err := s.index.Release(ctx, q, c.ID); err != nil {
+		return err
+	}
+	aside := marconi.ClaimRequest{ID: marconi.ClaimID("lost-" + rand.Text()), TTL: c.TTL, Limit: lost}
+	got, err := s.index.Claim(ctx, q, aside)
+	if err != nil {
+		return err
+	}
+	entries := s.read(ctx, q, got.Messages)
+	if err = trouble(entries); err != nil || len(s.found(entries)) > 0 { // it is to hold none that can be read
+		s.giveBack(ctx, q, aside.ID)
+	}
+	return err
+}
+
+// claim claims once, and tells how many of the messages have lost their bodies.
+func (s *Store) claim(ctx context.Context, q marconi.QueueRef, c marconi.ClaimRequest) (got marconi.Claimed, lost int, err error) {
 	var ahead []entry
 	if c.MaxClaims > 0 || s.fetcher.unwell.Load() {
 		// An attempt that fails has counted, and would make dead letters of messages that nobody has seen.
@@ -24,14 +55,13 @@ func (s *Store) Claim(ctx context.Context, q marconi.QueueRef, c marconi.ClaimRe
 		if c.MaxClaims > 0 {
 			limit += marconi.MaxSpent // which stand among them, and are no messages of the claim
 		}
-		var err error
 		if ahead, err = s.peek(ctx, q, limit); err != nil {
-			return marconi.Claimed{}, err
+			return marconi.Claimed{}, 0, err
 		}
 	}
-	got, err := s.index.Claim(ctx, q, c)
+	got, err = s.index.Claim(ctx, q, c)
 	if err != nil {
-		return marconi.Claimed{}, err
+		return marconi.Claimed{}, 0, err
 	}
 	entries := s.readBeside(ctx, q, slices.Concat(got.Messages, got.Spent), ahead)
 	claimed, spent := entries[:len(got.Messages)], entries[len(got.Messages):]
@@ -40,13 +70,13 @@ func (s *Store) Claim(ctx context.Context, q marconi.QueueRef, c marconi.ClaimRe
 	}
 	if err != nil {
 		s.giveBack(ctx, q, c.ID)
-		return marconi.Claimed{}, err
+		return marconi.Claimed{}, 0, err
 	}
 	got.Messages, got.Spent = s.found(claimed), s.found(spent)
 	if len(got.Spent) == 0 {
 		got.Lease = ""
 	}
-	return got, nil
+	return got, len(claimed) - len(got.Messages), nil
 }
 
 // outliveClaim has the segments outlive what a new claim has extended, and what a former one may have: its process may have died, or
@@ -74,10 +104,10 @@ func (s *Store) outliveClaim(ctx context.Context, q marconi.QueueRef, entries []
 	return nil
 }
 
-// mayBeExtended reports whether a message may end later than its TTL after it was posted: by this claim, as the TTL tells, or by a
-// former one. It ends no later than its TTL from now.
+// mayBeExtended reports whether a message may end later than its TTL after its segment was made: by this claim, as the TTL tells, by a
+// former one, or since a pop put it back. It ends no later than its TTL from now.
 func mayBeExtended(e entry, c marconi.ClaimRequest) bool {
-	return e.TTL == c.TTL+c.Grace || e.ClaimCount > 1
+	return e.TTL == c.TTL+c.Grace || e.ClaimCount > 1 || e.inSwift() && e.Created.Sub(e.ref.made()) > skew
 }
 
 // latest is the latest end of what a claim extends now, or a message that is posted now has.

@@ -305,3 +305,29 @@ func TestEndsAreBounded(t *testing.T) {
 		t.Error("the newest claim is not known, or the oldest still is")
 	}
 }
+
+// A message that a pop puts back may live longer than its segment, which the next claim takes along.
+func TestClaimExtendsWhatWasPutBack(t *testing.T) {
+	f := newFixture(t, Options{})
+	const day = 24 * time.Hour
+	f.post(10*24*3600, "1")
+	claim, _ := f.claim(60, 1)
+	if err := f.Release(f.ctx(), f.q, claim); err != nil {
+		t.Fatal(err)
+	}
+	f.clock.pass(9 * day)
+	popped, err := f.index.Pop(f.ctx(), f.q, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.putBack(f.ctx(), f.q, entriesOf(popped)); err != nil {
+		t.Fatal(err)
+	}
+	claim, _ = f.claim(60, 1)
+	if err := f.Release(f.ctx(), f.q, claim); err != nil {
+		t.Fatal(err)
+	}
+	f.clock.pass(3 * day)
+	f.forgetSegments()
+	f.want("beyond the former end of its segment", f.list(), "1")
+}

@@ -130,6 +130,44 @@ func TestPopBehindLostSegments(t *testing.T) {
 	}
 }
 
+// Where all that a claim gets is lost, it looks further; the lost ones stay held, and the claim holds what it shows.
+func TestClaimBehindLostSegments(t *testing.T) {
+	f := newFixture(t, Options{})
+	ids := f.postSingly(600, numbers(1, 6)...)
+	find := f.lose(ids[:4]...)
+	claim, got := f.claim(300, 2)
+	f.want("Claim of two", got, "5 6")
+	c, err := f.Claimed(f.ctx(), f.q, claim)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.want("what it holds", c.Messages, "5 6")
+	none, got := f.claim(300, 2)
+	f.want("the next claim", got, "")
+	if _, err := f.Claimed(f.ctx(), f.q, none); !errors.Is(err, marconi.ErrNoClaim) {
+		t.Errorf("a claim that got nothing is %v", err)
+	}
+	find()
+	f.clock.pass(300 * time.Second)
+	_, got = f.claim(300, 6)
+	f.want("when they are found", got, "1 2 3 4 5 6")
+}
+
+// What is found again in time is not set aside.
+func TestClaimOfSegmentsThatAreFoundAgain(t *testing.T) {
+	f := newFixture(t, Options{})
+	ids := f.postSingly(600, "1", "2")
+	find := f.lose(ids...)
+	f.index.plan(func(name string) (before, after error) {
+		if name == "Release" {
+			find()
+		}
+		return nil, nil
+	})
+	_, got := f.claim(300, 2)
+	f.want("a claim", got, "1 2")
+}
+
 // What a proxy does not find at first may be on another replica.
 func TestNewestIsAsked(t *testing.T) {
 	f := newFixture(t, Options{})

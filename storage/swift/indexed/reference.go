@@ -27,6 +27,13 @@ type reference struct {
 	end    time.Time // the segment's, as it was put there; whole seconds
 }
 
+// made is when the segment was made, as its name tells.
+func (r reference) made() time.Time {
+	name := r.at.Name[hashLength+1:]
+	stamp, _ := strconv.ParseInt(name[:min(stampDigits, len(name))], 16, 64) // what has none is old
+	return time.UnixMicro(stamp)
+}
+
 // wrap makes a body what the index keeps.
 func wrap(body []byte) []byte {
 	kept := make([]byte, 0, len(body)+2)
