@@ -44,9 +44,10 @@ func (o swiftTrouble) plan(c swifttest.Call) (swifttest.Fault, bool) {
 }
 
 const (
-	swiftLag     = time.Second     // by which a listing lags at most
-	swiftLate    = 10              // one write in so many is listed late
-	swiftHorizon = 2 * time.Second // that, and what posts take that are tried again
+	swiftLag      = time.Second // by which a listing lags at most
+	swiftLate     = 10          // one write in so many is listed late
+	swiftPostTime = time.Second // that a post may take, with all its tries
+	swiftHorizon  = swiftLag + swiftPostTime
 )
 
 // TestSwiftFaults lets requests to a Swift in memory go wrong in all ways there are, amid the workload.
@@ -66,7 +67,7 @@ func TestSwiftFaults(t *testing.T) {
 	})
 	t.Run("alone", func(t *testing.T) {
 		r := newFaultyRun(t, "swift alone, faulty", func(ctx context.Context, c objects.Client) (marconi.DataStore, error) {
-			return pure.New(ctx, c, pure.Options{ListingHorizon: swiftHorizon, SweepEvery: 300 * time.Millisecond})
+			return pure.New(ctx, c, pure.Options{ListingHorizon: swiftLag, PostTime: swiftPostTime, SweepEvery: 300 * time.Millisecond})
 		})
 		v := r.suffer()
 		wantNothingLost(t, v)

@@ -173,7 +173,7 @@ func versions(on []string) dialect.Version {
 
 // openStores gives the stores, and whether other processes may work on the control store, too.
 func (s *Server) openStores(ctx context.Context, o Options) (c marconi.ControlStore, d marconi.DataStore, shared bool, err error) {
-	so := storage.Options{Now: o.Now, Logger: o.Logger, Limits: o.Config.Limits(), Embedded: o.Embedded}
+	so := storage.Options{Now: o.Now, Logger: o.Logger, Limits: o.Config.Limits(), CallTime: o.Config.Marconi.RequestTimeout, Embedded: o.Embedded}
 	if s.metrics != nil {
 		so.Meter = s.metrics
 	}

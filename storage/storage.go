@@ -39,6 +39,9 @@ type Options struct {
 	Limits marconi.Limits   // zero: marconi.DefaultLimits
 	Meter  Meter            // nil: nothing is metered
 
+	// CallTime is how long a call may take, here and in other processes that work on the store: they end it then, and confirm nothing. Zero: 5 s.
+	CallTime time.Duration
+
 	// Namespace keeps several stores apart at one URI: a prefix of keys, a schema, a file of its own. "" is the main one.
 	Namespace string
 	// Plane says what of the store is wanted; zero: both planes. A driver for which that makes no difference may give more.
@@ -63,6 +66,9 @@ func (o Options) WithDefaults() Options {
 	}
 	if o.Meter == nil {
 		o.Meter = nopMeter{}
+	}
+	if o.CallTime == 0 {
+		o.CallTime = 5 * time.Second
 	}
 	if o.Plane == 0 {
 		o.Plane = BothPlanes

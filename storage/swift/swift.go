@@ -97,7 +97,7 @@ func (c closing) Close() error { return errors.Join(c.DataStore.Close(), c.accou
 func openPure(ctx context.Context, account *shared, s settings, o storage.Options) (marconi.DataStore, error) {
 	c := account.use()
 	data, err := pure.New(ctx, c, pure.Options{
-		Namespace: join(s.prefix, o.Namespace), Shards: s.shards, ListingHorizon: s.horizon, LeaseSettle: s.settle,
+		Namespace: join(s.prefix, o.Namespace), Shards: s.shards, ListingHorizon: s.horizon, PostTime: o.CallTime, LeaseSettle: s.settle,
 		Now: o.Now, Logger: o.Logger,
 	})
 	if err != nil {

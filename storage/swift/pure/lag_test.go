@@ -93,6 +93,39 @@ func TestNothingIsLostBehindAMarker(t *testing.T) {
 	}
 }
 
+// TestReadersSeeWhatWasLongOnItsWay has a post take nearly as long as one may, by its name's clock, and then be listed late.
+func TestReadersSeeWhatWasLongOnItsWay(t *testing.T) {
+	const turn = 500 * time.Millisecond
+	f := newLaggingFixture(t, func(objects.Path) time.Duration { return 4 * time.Second }, func(o *Options) { o.PostTime = 6 * time.Second })
+	other := f.on(f.open(f.clock.Now, func(o *Options) { o.PostTime = 6 * time.Second }))
+	r := newReader(100)
+	pass := func(turns int) {
+		for range turns {
+			f.clock.pass(turn)
+			f.post(messages(1, 6000)...)
+			r.read(f, 10)
+		}
+	}
+	other.post(messages(1, 6000)...) // the first post makes the container
+	pass(20)
+	f.faulty.Fail(swifttest.Put, 1, swifttest.Fault{First: func() {
+		f.faulty.Reset()
+		pass(11)
+	}})
+	ids := other.post(messages(1, 6000)...)
+	pass(40)
+	r.check(t, ids)
+}
+
+// A post that has no answer in its time fails: stored later, it might stand behind readers.
+func TestAPostTakesNoLongerThanItMay(t *testing.T) {
+	f := newFixture(t, func(o *Options) { o.PostTime = 20 * time.Millisecond })
+	f.faulty.FailAll(swifttest.PutMany, swifttest.Fault{Delay: time.Minute})
+	if _, err := f.Post(t.Context(), f.q, marconi.Post{Messages: messages(2, 60)}); err == nil {
+		t.Error("it was confirmed")
+	}
+}
+
 // TestTakersLoseNothingWhileListingsLag claims and pops in two processes, over listings that show everything late.
 func TestTakersLoseNothingWhileListingsLag(t *testing.T) {
 	f := newLaggingFixture(t, lagUpTo(4*time.Second))

@@ -37,7 +37,8 @@ type pager struct {
 }
 
 func (s *Store) list(ctx context.Context, q marconi.QueueRef, l marconi.Listing, from position) (marconi.Page[marconi.Message], error) {
-	p := pager{reading: readBehind(from, placeAt(s.o.Now().Add(-s.o.ListingHorizon).UnixMicro())), s: s, q: q, l: l}
+	caughtUp := s.o.Now().Add(-s.o.ListingHorizon - s.o.PostTime)
+	p := pager{reading: readBehind(from, placeAt(caughtUp.UnixMicro())), s: s, q: q, l: l}
 	w := s.walkBehind(s.placeOf(q), p.begin)
 	for size := firstPage; !w.done() && !p.full(); size = 0 {
 		records, err := w.next(ctx, size)

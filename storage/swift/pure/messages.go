@@ -17,6 +17,8 @@ func (s *Store) Post(ctx context.Context, q marconi.QueueRef, p marconi.Post) ([
 		return nil, err
 	}
 	defer s.door.Leave()
+	ctx, cancel := context.WithTimeout(ctx, s.o.PostTime) // stored later, a reader might have passed its names
+	defer cancel()
 	names := s.names.next(len(p.Messages))
 	now := s.millis()
 	uploads := make([]objects.Upload, len(names))

@@ -24,9 +24,12 @@ type Options struct {
 	// Shards is into how many containers a queue is divided; 0 is 1. It belongs to the data: a store that finds another
 	// number does not open.
 	Shards int
-	// ListingHorizon is how far behind the present a listing may be that shows a message late, and still no reader misses it;
-	// 0 is 5 s. It has to cover what the clocks of the processes differ by, too.
+	// ListingHorizon is how long after it was posted a message may come to be listed, and still no reader misses it; 0 is 5 s. It has
+	// to cover what the clocks of the processes differ by, too.
 	ListingHorizon time.Duration
+	// PostTime is how long a post may take, here and in other processes; 0 is 5 s. One that takes longer fails. A name tells when its
+	// post began, so readers look back this much further.
+	PostTime time.Duration
 	// LeaseSettle is how long a claim waits before it looks whether its leases are its own; 0 is not at all.
 	LeaseSettle time.Duration
 	// Parallel is how many requests a call makes at once, at most; 0 is 32.
@@ -47,6 +50,7 @@ func (o Options) withDefaults() Options {
 	o.Namespace = cmp.Or(o.Namespace, "marconi")
 	o.Shards = cmp.Or(o.Shards, 1)
 	o.ListingHorizon = cmp.Or(o.ListingHorizon, 5*time.Second)
+	o.PostTime = cmp.Or(o.PostTime, 5*time.Second)
 	o.Parallel = cmp.Or(o.Parallel, 32)
 	o.PollEvery = cmp.Or(o.PollEvery, time.Second)
 	o.ReapEvery = cmp.Or(o.ReapEvery, time.Second)
