@@ -1,9 +1,11 @@
 package pure
 
 import (
+	"context"
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -115,6 +117,37 @@ func TestReadersSeeWhatWasLongOnItsWay(t *testing.T) {
 	ids := other.post(messages(1, 6000)...)
 	pass(40)
 	r.check(t, ids)
+}
+
+// TestReadersSeeWhatIsListedBehindItsLease reads from a container server that has heard of a message's lease, and not of itself.
+func TestReadersSeeWhatIsListedBehindItsLease(t *testing.T) {
+	f := newFixture(t)
+	there := &forgetful{Client: f.faulty}
+	there.not.Store("")
+	s := f.on(mustOpen(t, there, Options{Now: f.clock.Now, ReapEvery: time.Hour}))
+	defer s.Close()
+	ids := f.post(messages(3, 6000)...)
+	f.claim(60, 3)
+	there.not.Store(messagePrefix + string(ids[1]))
+	r := newReader(10)
+	r.l.IncludeClaimed = true
+	r.read(s, 1)
+	there.not.Store("")
+	r.read(s, 1)
+	if n := r.check(t, ids); n > 0 {
+		t.Errorf("%d messages were shown again", n)
+	}
+}
+
+// A forgetful client leaves a name out of listings.
+type forgetful struct {
+	objects.Client
+	not atomic.Value // string
+}
+
+func (c *forgetful) List(ctx context.Context, container string, l objects.Listing) ([]objects.Entry, error) {
+	page, err := c.Client.List(ctx, container, l)
+	return slices.DeleteFunc(page, func(e objects.Entry) bool { return e.Name == c.not.Load() }), err
 }
 
 // A post that has no answer in its time fails: stored later, it might stand behind readers.

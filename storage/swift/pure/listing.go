@@ -68,8 +68,9 @@ func (p *pager) add(ctx context.Context, records []record) error {
 	for len(records) > 0 && !p.full() {
 		var chosen []record
 		for len(records) > 0 && len(p.page)+len(chosen) < p.l.Limit {
-			if p.fresh(records[0].name) && v.fits(&records[0], p.l) {
-				chosen = append(chosen, records[0])
+			// A replica may list a message's leases and not itself yet: it is late, and not passed.
+			if r := &records[0]; r.found && p.fresh(r.name) && v.fits(r, p.l) {
+				chosen = append(chosen, *r)
 			}
 			records = records[1:]
 		}
