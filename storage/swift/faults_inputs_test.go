@@ -151,8 +151,9 @@ func TestOpeningWithWrongCredentials(t *testing.T) {
 		"a user of no role":  {"guest:guesting@" + s.Host + "/test?auth=v1", "role"},
 		"nobody listens":     {"tester:" + secret + "@127.0.0.1:1/test?auth=v1", "refused"},
 		"not a proxy":        {"tester:" + secret + "@" + s.Objects[0].Address + "/test?auth=v1", "auth_url"},
-		"another version":    {"tester:" + secret + "@" + s.Host + "/test?auth=v3", "auth"},
+		"another version":    {"tester:" + secret + "@" + s.Host + "/test?auth=v3", "auth=v1"},
 		"TLS where none is":  {"tester:" + secret + "@" + s.Host + "/test?auth=v1&tls=true", "HTTP"},
+		"no version":         {"tester:" + secret + "@" + s.Host + "/test", "auth=v1"},
 		"no such CA file":    {"tester:" + secret + "@" + s.Host + "/test?auth=v1&tls=true&ssl_ca_certs=/nowhere.pem", "/nowhere.pem"},
 		"an unescaped slash": {"tester:" + secret + "/2@" + s.Host + "/test?auth=v1", "%2F"},
 	} {

@@ -221,6 +221,27 @@ func TestTLS(t *testing.T) {
 	}
 }
 
+// A log-in over TLS that names an account without it, on the same server, is that of one that doesn't know what stands before it;
+// on another server it would show the token to whoever listens.
+func TestTLSWithPlainAccount(t *testing.T) {
+	f := newFake(t)
+	f.StartTLS()
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	writePEM(t, ca, "CERTIFICATE", f.Certificate().Raw)
+	o := f.options()
+	o.TLS.CAFile = ca
+	storage := strings.Replace(f.URL, "https:", "http:", 1)
+	f.auth = func(w http.ResponseWriter, r *http.Request) {
+		f.login(w, r)
+		w.Header().Set("X-Storage-Url", storage+"/v1/AUTH_test")
+	}
+	head(t, f.openWith(o))
+	storage = "http://127.0.0.1:1"
+	if _, err := objects.Open(t.Context(), o); err == nil || !strings.Contains(err.Error(), "storage_url_scheme") {
+		t.Errorf("Open with an account elsewhere = %v", err)
+	}
+}
+
 // anotherCA is an authority that has signed nothing.
 func anotherCA(t *testing.T) (der []byte) {
 	t.Helper()

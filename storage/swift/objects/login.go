@@ -44,6 +44,9 @@ func (l login) token(ctx context.Context) (token, error) {
 	if err != nil || account.Host == "" {
 		return token{}, fmt.Errorf("the account's URL %q, as the authentication server tells it, is no URL", c.StorageUrl)
 	}
+	if err := l.keepSecret(account); err != nil {
+		return token{}, err
+	}
 	t := token{value: c.AuthToken, account: account}
 	if life := seen.life(c.Expires, l.o.Now()); life > 0 {
 		now := l.o.Now()
@@ -51,6 +54,21 @@ func (l login) token(ctx context.Context) (token, error) {
 		t.renew = now.Add(max(time.Second, time.Duration(float64(life)*renewShare)))
 	}
 	return t, nil
+}
+
+// keepSecret has no token that came over TLS leave without it: a v1 server behind something that ends TLS takes itself for a plain one.
+// The catalogue of v3 is written by people, who may have an inner network.
+func (l login) keepSecret(account *url.URL) error {
+	auth, err := url.Parse(l.o.AuthURL)
+	if err != nil || l.o.Version != V1 || auth.Scheme != "https" || account.Scheme == "https" {
+		return nil
+	}
+	if account.Host != auth.Host {
+		return fmt.Errorf("the log-in at %s is over TLS, and the account that it names, %s, is not: check storage_url_scheme in the settings of Swift's tempauth",
+			l.o.AuthURL, account)
+	}
+	account.Scheme = "https"
+	return nil
 }
 
 func (l login) connection(transport http.RoundTripper) *swift.Connection {
@@ -103,6 +121,9 @@ func (l login) explain(err error, granted bool, seen *lastAnswer) error {
 	case answered && known.StatusCode >= http.StatusInternalServerError:
 		return fmt.Errorf("%s logs in nobody at the moment: %w: check that server and what it needs, or auth_url if it is another's",
 			l.o.AuthURL, statusError(answer{status: known.StatusCode, header: seen.header}))
+	case answered && known.StatusCode != 0 && l.o.Version == V3:
+		return fmt.Errorf("%s answers the log-in of %s with %d %s: check %s, or have auth=v1 if that is a Swift with tempauth, and no Keystone",
+			l.o.AuthURL, who, known.StatusCode, http.StatusText(known.StatusCode), check)
 	case answered && known.StatusCode != 0:
 		return fmt.Errorf("%s answers the log-in of %s with %d %s: check %s",
 			l.o.AuthURL, who, known.StatusCode, http.StatusText(known.StatusCode), check)
