@@ -64,7 +64,7 @@
 //	queue delete      nothing now; later 4 listings and 2 bulk deletes for 10 000 names, 4 requests for the container
 //	wait              2 listings each second, a process and queue that somebody waits for
 //
-// What Swift gives no answer to is asked for up to three times: what is read, and what is stored under the same name.
+// What Swift gives no answer to is asked for up to three times: what is read or removed, and what is stored under the same name.
 //
 // Four of these are more than a store could do with that believes what it is told. A message is got with a listing, for its claim, count
 // and extension are in its leases, not in its object. An update lists its messages: without one that is left the claim is

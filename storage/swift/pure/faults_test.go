@@ -344,3 +344,21 @@ func checkBound(f *fixture, _ *outcome, err error) {
 		f.t.Errorf("Bind again: %v", err)
 	}
 }
+
+// A purge or a deletion of many removes them though one request has no answer.
+func TestRemovalsAreTriedAgain(t *testing.T) {
+	for _, k := range []swifttest.Kind{swifttest.Delete, swifttest.DeleteMany} {
+		for _, fault := range []swifttest.Fault{swifttest.Refused, swifttest.Confused} {
+			f := newFixture(t)
+			ids := f.post(messages(3, 600)...)
+			f.faulty.Fail(k, 1, fault)
+			err := f.DeleteMessages(t.Context(), f.q, ids[:2], nil)
+			if err == nil {
+				err = f.Delete(t.Context(), f.q, ids[2], "")
+			}
+			if got := f.all(); err != nil || len(got) > 0 {
+				t.Errorf("%s: %v; %d of 3 messages are left", k, err, len(got))
+			}
+		}
+	}
+}

@@ -7,8 +7,8 @@ import (
 	"github.com/marconi-mq/marconi/storage/swift/objects"
 )
 
-// A patient client reads again what Swift has failed to answer: a listing or an object is the same the second time, and a call that
-// makes ten requests is not to fail for one of them.
+// A patient client asks again what Swift has failed to answer, where that does no harm: what is read is the same the second time, and what
+// was removed is gone. A call that makes ten requests is not to fail for one of them, nor one that removes thousands of objects.
 type patient struct{ objects.Client }
 
 // Get implements [objects.Client].
@@ -36,6 +36,16 @@ func (p patient) List(ctx context.Context, container string, l objects.Listing) 
 		return err
 	})
 	return entries, err
+}
+
+// Delete implements [objects.Client].
+func (p patient) Delete(ctx context.Context, at objects.Path) error {
+	return repeated(ctx, func() error { return p.Client.Delete(ctx, at) })
+}
+
+// DeleteMany implements [objects.Client].
+func (p patient) DeleteMany(ctx context.Context, paths []objects.Path) error {
+	return repeated(ctx, func() error { return p.Client.DeleteMany(ctx, paths) })
 }
 
 // repeated does what may be done again until it is known how it went.
