@@ -244,9 +244,19 @@ func (s *Store) Release(ctx context.Context, q marconi.QueueRef, id marconi.Clai
 	if !isClaimID(id) {
 		return nil
 	}
-	if err := s.c.Delete(ctx, s.placeOf(q).claim(id)); err != nil && !errors.Is(err, objects.ErrContainer) {
+	if err := s.release(ctx, s.placeOf(q).claim(id)); err != nil {
 		return fmt.Errorf("release a claim: %w", err)
 	}
 	s.tellReleased(q, id)
 	return nil
+}
+
+// release removes a claim. A renewal by this process is waited for: it would store the claim anew.
+func (s *Store) release(ctx context.Context, claim objects.Path) error {
+	defer s.renewing.lock(claim)()
+	err := s.c.Delete(ctx, claim)
+	if errors.Is(err, objects.ErrContainer) {
+		return nil
+	}
+	return err
 }

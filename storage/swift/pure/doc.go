@@ -88,6 +88,8 @@
 //   - C1, exclusive claims: two workers both get a message if one's PUT of the lease was looked at before the other's was stored,
 //     and stored after the other one was verified. That needs two processes and an overlap within one PUT, some milliseconds, longer
 //     where a disk stalls; lease_settle waits before the verification and narrows it. During a partition both sides can win.
+//   - C7: a claim that one process renews while another releases it may come back, for the time of the renewal: its messages are free only
+//     then, or when it is released again.
 //   - P1: of several messages in a post, a reader may see some first. A post that fails removes what it stored; one whose process dies
 //     does not.
 //   - P3, L2, FIFO: parallel posts may change places, as may those of processes whose clocks differ; and a reader may see a message

@@ -81,7 +81,7 @@ type Store struct {
 	ready    ready
 	deleted  *recent.Set[objects.Path] // messages, which listings may go on to show
 	reserved keySet                    // messages that calls of this process are about to take
-	renewing locks                     // claims that calls of this process renew
+	renewing locks                     // claims that calls of this process renew or release
 
 	reaper  reaper
 	living  context.Context // ends with the store
