@@ -3,7 +3,10 @@ package pure
 import (
 	"errors"
 	"runtime"
+	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/marconi-mq/marconi"
 	"github.com/marconi-mq/marconi/storage/swift/objects"
@@ -44,4 +47,47 @@ func (l *locks) waiting(key objects.Path) int {
 		return one.users - 1
 	}
 	return 0
+}
+
+// leasesLag makes listings show leases late, by what is stored in lag.
+func leasesLag(lag *atomic.Int64) func(objects.Path) time.Duration {
+	return func(at objects.Path) time.Duration {
+		if strings.Contains(at.Name, ".L") {
+			return time.Duration(lag.Load())
+		}
+		return 0
+	}
+}
+
+// TestARenewalByAnotherProcessAtTheEnd has the process that made a claim take its message at the end, while another one, whose clock may
+// be behind, puts that end off. Listings don't show yet what was taken.
+func TestARenewalByAnotherProcessAtTheEnd(t *testing.T) {
+	for name, behind := range map[string]time.Duration{"of the same time": 0, "that is behind": time.Second} {
+		t.Run(name, func(t *testing.T) {
+			var lag atomic.Int64
+			f := newLaggingFixture(t, leasesLag(&lag))
+			other := f.on(f.open(f.clock.off(-behind)))
+			f.post(messages(2, 6000)...)
+			id, _ := f.claim(60, 2)
+			f.clock.pass(60*time.Second - 10*time.Millisecond)
+			lag.Store(int64(500 * time.Millisecond))
+			var taken []marconi.Message
+			f.faulty.Fail(swifttest.Put, 1, swifttest.Fault{First: func() { // that of the renewal, which takes 20 ms
+				f.clock.pass(20 * time.Millisecond)
+				_, taken = f.claim(60, 1)
+			}})
+			err := other.UpdateClaim(t.Context(), f.q, id, marconi.ClaimUpdate{TTL: 600})
+			if err != nil {
+				t.Errorf("UpdateClaim: %v", err)
+			}
+			wantBodies(t, "a claim at the end", taken, "1")
+			for name, g := range map[string]*fixture{"the process that made it": f, "the other": other} {
+				c, err := g.Claimed(t.Context(), f.q, id)
+				if err != nil {
+					t.Error(err)
+				}
+				wantBodies(t, "the renewed claim, for "+name, c.Messages, "2")
+			}
+		})
+	}
 }

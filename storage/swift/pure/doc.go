@@ -53,7 +53,7 @@
 //	claim L           2 listings, 1 PUT, L PUT in parallel, L HEAD and L GET in parallel, 1 PUT; and 1 HEAD for each former claim,
 //	                  before the leases; and the same once more for dead letters, beside the others
 //	claim get         1 + n GET in parallel
-//	claim update      1 GET, 1 PUT, 1 listing; and n POST if it extends messages
+//	claim update      1 GET, 1 PUT, 1 listing; and n POST if it extends messages, n HEAD in the last 2 s of the claim
 //	claim release     1 DELETE
 //	delete            with its claim: 1 GET, 1 DELETE. Without: 1 listing, 1 DELETE, and a HEAD if it was ever leased
 //	delete n          1 GET a claim, 1 bulk delete
@@ -68,7 +68,8 @@
 //
 // Four of these are more than a store could do with that believes what it is told. A message is got with a listing, for its claim, count
 // and extension are in its leases, not in its object. An update lists its messages: without one that is left the claim is
-// none, and a lease that another process has taken at the end that the update has just put off must be given up. A former claim is
+// none, and a lease that another process has taken at the end that the update has just put off must be given up; near that end listings
+// would show it too late, and it is asked for. A former claim is
 // asked for even if listings don't show it any more, for they lag. And a delete of what no listing shows deletes all the same: it
 // may be a message posted a moment ago.
 //
@@ -87,7 +88,8 @@
 //
 //   - C1, exclusive claims: two workers both get a message if one's PUT of the lease was looked at before the other's was stored,
 //     and stored after the other one was verified. That needs two processes and an overlap within one PUT, some milliseconds, longer
-//     where a disk stalls; lease_settle waits before the verification and narrows it. During a partition both sides can win.
+//     where a disk stalls; lease_settle waits before the verification and narrows it. By as narrow
+//     an overlap one keeps a message that renews its claim at the end, and another gets it. During a partition both sides can win.
 //   - C7: a claim that one process renews while another releases it may come back, for the time of the renewal: its messages are free only
 //     then, or when it is released again.
 //   - P1: of several messages in a post, a reader may see some first. A post that fails removes what it stored; one whose process dies

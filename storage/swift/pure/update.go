@@ -28,7 +28,8 @@ func (s *Store) UpdateClaim(ctx context.Context, q marconi.QueueRef, id marconi.
 }
 
 // renew gives a claim a new end. Others that see it end at this moment wait for the lock, or for the margin that clocks need; so
-// an end that has come is never put off.
+// an end that has come is never put off. But the process that made the claim waits for neither if another one renews it: what it has
+// taken by then is looked for.
 func (s *Store) renew(
 	ctx context.Context, q marconi.QueueRef, id marconi.ClaimID, u marconi.ClaimUpdate,
 ) (claimAttributes, []held, error) {
@@ -54,7 +55,13 @@ func (s *Store) renew(
 	if err := s.writeClaim(ctx, at, c, content); err != nil {
 		return c, nil, err
 	}
-	mine, err := s.lookAgain(ctx, v, c, content)
+	var taken []bool
+	if !old.live(s.millis() + clockMargin.Milliseconds()) {
+		if taken, err = s.overtaken(ctx, at, content.Held); err != nil {
+			return c, nil, err
+		}
+	}
+	mine, err := s.lookAgain(ctx, v, c, content, taken)
 	return c, mine, err
 }
 
@@ -126,9 +133,23 @@ func (s *Store) keepHeld(ctx context.Context, at place, h *held, until int64) er
 	return s.keepAs(ctx, at.message(h.Name), m)
 }
 
-// lookAgain looks whether the renewed claim still has its messages. Those that another has are its own no longer; and without a
-// message that is there, there is no claim.
-func (s *Store) lookAgain(ctx context.Context, v *view, c claimAttributes, content claimContent) ([]held, error) {
+// overtaken asks all replicas whether anybody has the next leases of messages: a listing would show what was taken a moment ago late.
+func (s *Store) overtaken(ctx context.Context, at place, all []held) ([]bool, error) {
+	taken := make([]bool, len(all))
+	err := s.parallel(len(all), func(i int) error {
+		_, err := s.c.Head(ctx, at.lease(all[i].Name, all[i].Generation+1), true)
+		taken[i] = err == nil
+		if err != nil && !isMissing(err) {
+			return fmt.Errorf("look for another lease of message %s: %w", all[i].Name, err)
+		}
+		return nil
+	})
+	return taken, err
+}
+
+// lookAgain looks whether the renewed claim still has its messages. Those that another has are its own no longer, whether that was
+// asked for (nil: it was not) or listings show it; and without a message that is there, there is no claim.
+func (s *Store) lookAgain(ctx context.Context, v *view, c claimAttributes, content claimContent, taken []bool) ([]held, error) {
 	names := make([]string, len(content.Held))
 	for i, h := range content.Held {
 		names[i] = h.Name
@@ -138,9 +159,9 @@ func (s *Store) lookAgain(ctx context.Context, v *view, c claimAttributes, conte
 		return nil, err
 	}
 	var mine, there []held
-	for _, h := range content.Held {
+	for i, h := range content.Held {
 		r := listed[h.Name]
-		if r.generation > h.Generation {
+		if r.generation > h.Generation || taken != nil && taken[i] {
 			continue
 		}
 		mine = append(mine, h)
