@@ -91,3 +91,52 @@ func TestARenewalByAnotherProcessAtTheEnd(t *testing.T) {
 		})
 	}
 }
+
+// TestAnExtensionOutlivesItsClaimWhereListingsLag has a worker put off the end of its message and release it at once. Another one
+// takes it, of a listing that shows the lease as it was before.
+func TestAnExtensionOutlivesItsClaimWhereListingsLag(t *testing.T) {
+	var lag atomic.Int64
+	f := newLaggingFixture(t, leasesLag(&lag))
+	f.post(messages(1, 100)...)
+	id, _ := f.claim(60, 1)
+	f.clock.pass(30 * time.Second)
+	lag.Store(int64(3 * time.Second))
+	if err := f.UpdateClaim(t.Context(), f.q, id, marconi.ClaimUpdate{TTL: 3600, Grace: 3600}); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Release(t.Context(), f.q, id); err != nil {
+		t.Fatal(err)
+	}
+	lag.Store(0)
+	f.clock.pass(time.Second)
+	_, got := f.on(f.open(f.clock.Now)).claim(60, 1)
+	wantBodies(t, "the other worker", got, "1")
+	if got[0].TTL != 7200 {
+		t.Errorf("its message has TTL %d, want 7200", got[0].TTL)
+	}
+	f.clock.pass(80 * time.Minute)
+	wantBodies(t, "80 minutes after the extension by 2 hours", f.all(), "1")
+}
+
+// TestAFormerLeaseThatIsHidden keeps its message from being claimed: nobody knows when it ends.
+func TestAFormerLeaseThatIsHidden(t *testing.T) {
+	for name, fault := range map[string]swifttest.Fault{"a 404": swifttest.Vanished, "a 503": swifttest.Refused} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			f.post(messages(1, 600)...)
+			id, _ := f.claim(60, 1)
+			if err := f.Release(t.Context(), f.q, id); err != nil {
+				t.Fatal(err)
+			}
+			f.faulty.Plan(func(c swifttest.Call) (swifttest.Fault, bool) {
+				return fault, c.Kind == swifttest.Head && strings.HasSuffix(c.Paths[0].Name, ".L001")
+			})
+			if _, got := f.claim(60, 1); len(got) > 0 {
+				t.Error("the message was claimed")
+			}
+			f.faulty.Reset()
+			_, got := f.claim(60, 1)
+			wantBodies(t, "a claim that finds it", got, "1")
+		})
+	}
+}

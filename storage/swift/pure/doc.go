@@ -33,7 +33,7 @@
 // A claim lists m/, then c/: the other way round a lease taken in between would look dead. It puts its own object, which holds nothing
 // yet, by If-None-Match, so that a repeated claim is noticed though no listing shows it. Then it takes, in parallel, the next lease
 // of each message: only 201 wins, an outcome that nobody knows is read back. If there was a lease, its claim is asked for
-// first, all replicas: only a 404, another birth, or an end more than 2 s past frees the message (at once if this process has made
+// first, and the lease itself, all replicas: only a 404, another birth, or an end more than 2 s past frees the message (at once if this process has made
 // that claim: it knows its clock and renewals). Whatever else comes means that it lives. Then the leases are read back and the bodies read, with
 // all replicas asked, and the claim's object is put again with what was won. A claim that lost everything to others lists again, up
 // to three times, and passes over what it lost. One that fails removes its object, so that what it took is free.
@@ -50,8 +50,8 @@
 //	get 1             1 GET and 1 listing in parallel, then 1 HEAD if it was ever leased
 //	get n             1 listing for 10 000 names between them, 1 listing of claims, n GET in parallel
 //	first             2 listings, 1 GET
-//	claim L           2 listings, 1 PUT, L PUT in parallel, L HEAD and L GET in parallel, 1 PUT; and 1 HEAD for each former claim,
-//	                  before the leases; and the same once more for dead letters, beside the others
+//	claim L           2 listings, 1 PUT, L PUT in parallel, L HEAD and L GET in parallel, 1 PUT; and before the leases 1 HEAD for
+//	                  each former lease and its claim; and the same once more for dead letters, beside the others
 //	claim get         1 + n GET in parallel
 //	claim update      1 GET, 1 PUT, 1 listing; and n POST if it extends messages, n HEAD in the last 2 s of the claim
 //	claim release     1 DELETE
@@ -70,7 +70,8 @@
 // and extension are in its leases, not in its object. An update lists its messages: without one that is left the claim is
 // none, and a lease that another process has taken at the end that the update has just put off must be given up; near that end listings
 // would show it too late, and it is asked for. A former claim is
-// asked for even if listings don't show it any more, for they lag. And a delete of what no listing shows deletes all the same: it
+// asked for even if listings don't show it any more, for they lag; so is a former lease, in which a renewal may have put off the end
+// of the message. And a delete of what no listing shows deletes all the same: it
 // may be a message posted a moment ago.
 //
 // # Listings that lag

@@ -15,11 +15,40 @@ func (a *attempt) leaseAll(ctx context.Context, chosen []*candidate) error {
 	free := a.freedom(ctx)
 	return a.s.parallel(len(chosen), func(i int) error {
 		c := chosen[i]
-		if c.generation > 0 && !free(c.lease) {
+		if c.generation > 0 && !a.mayFollow(ctx, c, free) {
 			return nil
 		}
 		return a.lease(ctx, c)
 	})
+}
+
+// mayFollow reports whether the lease before has ended for good, and is known as it was at last.
+func (a *attempt) mayFollow(ctx context.Context, c *candidate, free func(leaseAttributes) bool) bool {
+	before := c.record.lease
+	var ended, known bool
+	_ = a.s.parallel(2, func(i int) error {
+		if i == 0 {
+			ended = free(before)
+		} else {
+			known = a.readBefore(ctx, c)
+		}
+		return nil
+	})
+	return ended && known
+}
+
+// readBefore asks all replicas for the lease before. A renewal may have put off the message's end in it, and no listing show that yet;
+// where they give no clear answer the message is left alone, for it would end too early.
+func (a *attempt) readBefore(ctx context.Context, c *candidate) bool {
+	o, err := a.s.c.Head(ctx, a.at.lease(c.name, c.generation), true)
+	if err != nil {
+		return false
+	}
+	l, ok := parseLease(o.ContentType)
+	if ok && l.until > c.record.lease.until {
+		c.record.lease.until, c.record.lease.ttl = l.until, l.ttl
+	}
+	return ok
 }
 
 // lease takes the next lease of a message. Only 201 says that it is ours; where nobody can say, it is read back.
