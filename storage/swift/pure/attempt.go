@@ -108,19 +108,25 @@ func (a *attempt) end() {
 	}
 }
 
-// choose lists messages and then claims, as many as it takes to find enough that are free.
+// choose lists messages and then claims, as many as it takes to find enough that are free. Claims are listed when as many messages are
+// not known to be held: those of one listing tell of most that come behind, and those that are chosen were listed before the last one.
 func (a *attempt) choose(ctx context.Context) (*view, []*candidate, error) {
-	var all []record
+	var open []record
+	v := a.s.viewOf(a.q)
 	w := a.s.walkBehind(a.at, "")
 	for size := firstPage; ; size = 0 {
 		records, err := w.next(ctx, size)
 		if err != nil {
 			return nil, nil, err
 		}
-		v := a.s.viewOf(a.q)
-		if all = append(all, records...); len(all) == 0 {
+		open = a.appendOpen(open, v, records)
+		if !w.done() && len(open) < a.limit {
+			continue
+		}
+		if len(open) == 0 {
 			return v, nil, nil
 		}
+		v = a.s.viewOf(a.q)
 		if err := v.readClaims(ctx); err != nil {
 			return nil, nil, err
 		}
@@ -128,12 +134,37 @@ func (a *attempt) choose(ctx context.Context) (*view, []*candidate, error) {
 			a.prior = &c
 			return v, nil, nil
 		}
-		chosen := a.pick(v, all)
+		chosen := a.pick(v, open)
 		if w.done() || a.enough(chosen) {
 			a.now = v.now
 			return v, chosen, nil
 		}
+		open = recordsOf(chosen)
 	}
+}
+
+// appendOpen appends the records that may be taken, as far as the view knows.
+func (a *attempt) appendOpen(open []record, v *view, records []record) []record {
+	for i := range records {
+		if a.isOpen(v, &records[i]) {
+			open = append(open, records[i])
+		}
+	}
+	return open
+}
+
+func (a *attempt) isOpen(v *view, r *record) bool {
+	_, isHeld := v.holder(r)
+	return !isHeld && v.there(r) && !r.delayed(v.now) && r.generation < lastGeneration &&
+		!a.lost[r.name] && !a.busy[claimKey{r.lease.claim, r.lease.birth}]
+}
+
+func recordsOf(chosen []*candidate) []record {
+	records := make([]record, len(chosen))
+	for i, c := range chosen {
+		records[i] = c.record
+	}
+	return records
 }
 
 func (a *attempt) enough(chosen []*candidate) bool {
@@ -155,11 +186,8 @@ func (a *attempt) pick(v *view, all []record) []*candidate {
 		if fit == a.limit {
 			break
 		}
-		if _, isHeld := v.holder(r); isHeld || !v.there(r) || r.delayed(v.now) || a.busy[claimKey{r.lease.claim, r.lease.birth}] {
-			continue
-		}
 		isSpent := a.spend > 0 && r.lease.count >= a.spend
-		if a.lost[r.name] || isSpent && spent == marconi.MaxSpent || r.generation >= lastGeneration || !a.reserve(r.name) {
+		if !a.isOpen(v, r) || isSpent && spent == marconi.MaxSpent || !a.reserve(r.name) {
 			continue
 		}
 		if isSpent {

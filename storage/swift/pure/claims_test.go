@@ -140,3 +140,21 @@ func TestAFormerLeaseThatIsHidden(t *testing.T) {
 		})
 	}
 }
+
+// TestAClaimBehindManyListsClaimsTwice has free messages behind pages of claimed ones.
+func TestAClaimBehindManyListsClaimsTwice(t *testing.T) {
+	clock := newTurnedClock()
+	account := swifttest.NewMemory(swifttest.Options{Now: clock.Now, Abilities: objects.Abilities{Page: 20}})
+	f := &fixture{t: t, clock: clock, account: account, faulty: swifttest.NewFaulty(account), q: newQueue("q")}
+	f.Store = f.open(clock.Now)
+	f.post(messages(205, 600)...)
+	for range 10 {
+		f.claim(60, 20)
+	}
+	var got []marconi.Message
+	requests := f.counts(func() { _, got = f.claim(60, 20) })
+	wantBodies(t, "a claim", got, "201 202 203 204 205")
+	if want := "get 5, head 5, list 23, put 7"; requests != want { // 21 pages of messages and leases
+		t.Errorf("it makes the requests %q, want %q", requests, want)
+	}
+}

@@ -51,7 +51,8 @@
 //	get n             1 listing for 10 000 names between them, 1 listing of claims, n GET in parallel
 //	first             2 listings, 1 GET
 //	claim L           2 listings, 1 PUT, L PUT in parallel, L HEAD and L GET in parallel, 1 PUT; and before the leases 1 HEAD for
-//	                  each former lease and its claim; and the same once more for dead letters, beside the others
+//	                  each former lease and its claim; and the same once more for dead letters, beside the others. Behind 512 names
+//	                  that are passed over: 1 listing more for 10 000 names, and 1 more of claims
 //	claim get         1 + n GET in parallel
 //	claim update      1 GET, 1 PUT, 1 listing; and n POST if it extends messages, n HEAD in the last 2 s of the claim
 //	claim release     1 DELETE
