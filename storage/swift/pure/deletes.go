@@ -38,21 +38,82 @@ func (s *Store) delete(ctx context.Context, q marconi.QueueRef, name string, cla
 	}
 	r, err := s.one(ctx, v.at, name)
 	if err == nil {
-		err = v.readHolder(ctx, &r)
+		err = s.readHolderFor(ctx, v, &r, claim)
 	}
 	if err != nil {
 		return err
 	}
-	if r.found && !v.there(&r) {
-		return nil
+	holder, isHeld := v.holder(&r)
+	mayDelete := !isHeld
+	if claim != "" {
+		mayDelete = isHeld && holder.id == claim // which is being made
 	}
-	if why := s.refuse(ctx, v, &r, claim); why != nil {
-		return why
+	if mayDelete {
+		return s.remove(ctx, v, name, r.generation) // also if it was not listed: listings lag
 	}
-	if !r.found && claim != "" {
-		return nil
+	there, err := s.isThere(ctx, v, &r)
+	if err != nil || !there {
+		return err
 	}
-	return s.remove(ctx, v, name, r.generation) // also if it was not listed: listings lag
+	return s.refusal(ctx, v, claim, isHeld)
+}
+
+// readHolderFor asks for the claim that holds the message. Who names no claim must not delete what another has taken a moment ago, so
+// leases are followed that no listing shows yet; who names one is refused in any case.
+func (s *Store) readHolderFor(ctx context.Context, v *view, r *record, claim marconi.ClaimID) error {
+	if claim != "" {
+		return v.readHolder(ctx, r)
+	}
+	for {
+		var next leaseAttributes
+		var found bool
+		err := s.parallel(2, func(i int) (err error) {
+			if i == 0 {
+				return v.readHolder(ctx, r)
+			}
+			next, found, err = s.leaseAt(ctx, v.at.lease(r.name, r.generation+1))
+			return err
+		})
+		if err != nil || !found {
+			return err
+		}
+		r.generation, r.lease = r.generation+1, next
+	}
+}
+
+// isThere asks all replicas whether the message is there, whatever listings show.
+func (s *Store) isThere(ctx context.Context, v *view, r *record) (bool, error) {
+	o, err := s.c.Head(ctx, v.at.message(r.name), true)
+	if isMissing(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look for the message: %w", err)
+	}
+	r.modified = o.Modified
+	r.message, r.found = parseMessage(o.ContentType)
+	if r.generation > 0 && r.ends() <= v.now {
+		l, _, err := s.leaseAt(ctx, v.at.lease(r.name, r.generation))
+		if err != nil {
+			return false, err
+		}
+		r.putOff(l)
+	}
+	return v.there(r), nil
+}
+
+// refusal says why a message that is there, and that the claim doesn't hold, is not deleted.
+func (s *Store) refusal(ctx context.Context, v *view, claim marconi.ClaimID, isHeld bool) error {
+	if claim == "" {
+		return marconi.ErrClaimed
+	}
+	if !isHeld {
+		return marconi.ErrNotClaimed
+	}
+	if _, err := s.claimed(ctx, v, claim); err != nil {
+		return err
+	}
+	return marconi.ErrNotOwner
 }
 
 // heldBy is what a claim holds if it is live, by name.
@@ -80,29 +141,6 @@ func (v *view) heldBy(ctx context.Context, id marconi.ClaimID) (map[string]held,
 		all[h.Name] = h
 	}
 	return all, nil
-}
-
-// refuse says why a message that is there, and that the claim doesn't hold, is not deleted; nil if it may be, or is not there.
-func (s *Store) refuse(ctx context.Context, v *view, r *record, claim marconi.ClaimID) error {
-	if !r.found {
-		return nil
-	}
-	holder, isHeld := v.holder(r)
-	switch {
-	case claim == "" && isHeld:
-		return marconi.ErrClaimed
-	case claim == "":
-		return nil
-	case !isHeld:
-		return marconi.ErrNotClaimed
-	case holder.id == claim:
-		return nil // its claim is being made
-	}
-	_, err := s.claimed(ctx, v, claim)
-	if err == nil {
-		return marconi.ErrNotOwner
-	}
-	return err
 }
 
 // remove deletes a message, and later its leases.

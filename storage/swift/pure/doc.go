@@ -56,7 +56,8 @@
 //	claim get         1 + n GET in parallel
 //	claim update      1 GET, 1 PUT, 1 listing; and n POST if it extends messages, n HEAD in the last 2 s of the claim
 //	claim release     1 DELETE
-//	delete            with its claim: 1 GET, 1 DELETE. Without: 1 listing, 1 DELETE, and a HEAD if it was ever leased
+//	delete            with its claim: 1 GET, 1 DELETE. Without: 1 listing, 1 HEAD and another if it was ever leased, 1 DELETE; 1 HEAD more
+//	                  if it is refused
 //	delete n          1 GET a claim, 1 bulk delete
 //	pop L             as a claim without its last PUT; 2 bulk deletes
 //	stats             1 listing for 10 000 names, 1 listing of claims
@@ -72,8 +73,8 @@
 // none, and a lease that another process has taken at the end that the update has just put off must be given up; near that end listings
 // would show it too late, and it is asked for. A former claim is
 // asked for even if listings don't show it any more, for they lag; so is a former lease, in which a renewal may have put off the end
-// of the message. And a delete of what no listing shows deletes all the same: it
-// may be a message posted a moment ago.
+// of the message. And a delete of what no listing shows deletes all the same, for it may be a message posted a moment ago, unless there is
+// a lease that no listing shows; and it is refused only if the message is there.
 //
 // # Listings that lag
 //

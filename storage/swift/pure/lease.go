@@ -40,15 +40,32 @@ func (a *attempt) mayFollow(ctx context.Context, c *candidate, free func(leaseAt
 // readBefore asks all replicas for the lease before. A renewal may have put off the message's end in it, and no listing show that yet;
 // where they give no clear answer the message is left alone, for it would end too early.
 func (a *attempt) readBefore(ctx context.Context, c *candidate) bool {
-	o, err := a.s.c.Head(ctx, a.at.lease(c.name, c.generation), true)
-	if err != nil {
+	l, found, err := a.s.leaseAt(ctx, a.at.lease(c.name, c.generation))
+	if err != nil || !found {
 		return false
 	}
-	l, ok := parseLease(o.ContentType)
-	if ok && l.until > c.record.lease.until {
-		c.record.lease.until, c.record.lease.ttl = l.until, l.ttl
+	c.putOff(l)
+	return true
+}
+
+// leaseAt asks all replicas for a lease.
+func (s *Store) leaseAt(ctx context.Context, at objects.Path) (l leaseAttributes, found bool, err error) {
+	o, err := s.c.Head(ctx, at, true)
+	if isMissing(err) {
+		return l, false, nil
 	}
-	return ok
+	if err != nil {
+		return l, false, fmt.Errorf("look for a lease: %w", err)
+	}
+	l, found = parseLease(o.ContentType)
+	return l, found, nil
+}
+
+// putOff notes the message's end that its lease says, if it is later than what a listing showed.
+func (r *record) putOff(l leaseAttributes) {
+	if l.until > r.lease.until {
+		r.lease.until, r.lease.ttl = l.until, l.ttl
+	}
 }
 
 // lease takes the next lease of a message. Only 201 says that it is ours; where nobody can say, it is read back.
@@ -73,15 +90,8 @@ func (a *attempt) lease(ctx context.Context, c *candidate) error {
 
 // isMine reads back whose a lease is.
 func (a *attempt) isMine(ctx context.Context, c *candidate) (bool, error) {
-	o, err := a.s.c.Head(ctx, a.at.lease(c.name, c.generation+1), true)
-	if isMissing(err) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	l, ok := parseLease(o.ContentType)
-	return ok && l.claim == c.grip.id && l.birth == c.grip.birth, nil
+	l, found, err := a.s.leaseAt(ctx, a.at.lease(c.name, c.generation+1))
+	return found && l.claim == c.grip.id && l.birth == c.grip.birth, err
 }
 
 // extend settles what the lease says: how often the message was claimed, and how long it lives (law C5).

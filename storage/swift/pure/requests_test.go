@@ -43,7 +43,7 @@ func TestRequests(t *testing.T) {
 	check("a claim that is got", "get 11", func() { _, err := f.Claimed(ctx, f.q, claim); must(err) })
 	must(f.Release(ctx, f.q, claim))
 	check("a claim of ten that were claimed before", "get 10, head 21, list 2, put 12", func() { f.claim(60, 10) })
-	check("a delete of a free message", "delete 1, list 1", func() { must(f.Delete(ctx, f.q, ids[19], "")) })
+	check("a delete of a free message", "delete 1, head 1, list 1", func() { must(f.Delete(ctx, f.q, ids[19], "")) })
 	check("a pop of five", "delete-many 2, get 5, head 5, list 2, put 6", func() { _, err := f.Pop(ctx, f.q, 5); must(err) })
 	check("a claim of nothing", "list 2", func() { f.claim(60, 10); f.faulty.Reset(); f.claim(60, 10) })
 	check("a deletion of the queue", "", func() { must(f.DeleteQueue(ctx, f.q)) })

@@ -136,13 +136,9 @@ func (s *Store) keepHeld(ctx context.Context, at place, h *held, until int64) er
 // overtaken asks all replicas whether anybody has the next leases of messages: a listing would show what was taken a moment ago late.
 func (s *Store) overtaken(ctx context.Context, at place, all []held) ([]bool, error) {
 	taken := make([]bool, len(all))
-	err := s.parallel(len(all), func(i int) error {
-		_, err := s.c.Head(ctx, at.lease(all[i].Name, all[i].Generation+1), true)
-		taken[i] = err == nil
-		if err != nil && !isMissing(err) {
-			return fmt.Errorf("look for another lease of message %s: %w", all[i].Name, err)
-		}
-		return nil
+	err := s.parallel(len(all), func(i int) (err error) {
+		_, taken[i], err = s.leaseAt(ctx, at.lease(all[i].Name, all[i].Generation+1))
+		return err
 	})
 	return taken, err
 }

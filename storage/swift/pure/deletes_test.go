@@ -1,0 +1,97 @@
+package pure
+
+import (
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/marconi-mq/marconi"
+	"github.com/marconi-mq/marconi/storage/swift/objects"
+)
+
+// TestADeleteTrustsNoListing deletes a claimed message where listings show nothing of it yet.
+func TestADeleteTrustsNoListing(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		pass    time.Duration // until the deletion, of a claim of 60 s
+		claim   bool          // it is deleted with it
+		deleted bool          // before
+		want    error
+		left    string
+	}{
+		{"with a claim that has ended", time.Minute, true, false, marconi.ErrNotClaimed, "1"},
+		{"with a claim that has ended, after a deletion", time.Minute, true, true, nil, ""},
+		{"without its claim", 0, false, false, marconi.ErrClaimed, "1"},
+		{"without its claim, after a deletion", 0, false, true, nil, ""},
+		{"without a claim that has ended", time.Minute, false, false, nil, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFixture(t)
+			f.post(messages(1, 600)...)
+			for range 2 { // leases that count no longer
+				f.clock.pass(time.Minute)
+				f.claim(60, 1)
+			}
+			f.clock.pass(time.Minute)
+			id, got := f.claim(60, 1)
+			if c.deleted {
+				if err := f.Delete(t.Context(), f.q, got[0].ID, id); err != nil {
+					t.Fatal(err)
+				}
+			}
+			f.clock.pass(c.pass)
+			if !c.claim {
+				id = ""
+			}
+			f.faulty.Lag(time.Hour, f.clock.Now)
+			other := f.on(f.open(f.clock.Now))
+			if err := other.Delete(t.Context(), f.q, got[0].ID, id); !errors.Is(err, c.want) {
+				t.Errorf("Delete: %v, want %v", err, c.want)
+			}
+			f.faulty.Reset()
+			wantBodies(t, "after it", f.all(), c.left)
+		})
+	}
+}
+
+// TestADeleteOfWhatListingsGoOnToShow is done, also if the claim under which the message was deleted lives.
+func TestADeleteOfWhatListingsGoOnToShow(t *testing.T) {
+	var lag atomic.Int64
+	f := newLaggingFixture(t, func(at objects.Path) time.Duration {
+		if strings.HasPrefix(at.Name, messagePrefix) {
+			return time.Duration(lag.Load())
+		}
+		return 0
+	})
+	f.post(messages(1, 600)...)
+	id, got := f.claim(60, 1)
+	lag.Store(int64(time.Hour))
+	if err := f.Delete(t.Context(), f.q, got[0].ID, id); err != nil {
+		t.Fatal(err)
+	}
+	other := f.on(f.open(f.clock.Now))
+	if err := other.Delete(t.Context(), f.q, got[0].ID, ""); err != nil {
+		t.Errorf("Delete by another process: %v", err)
+	}
+}
+
+// TestADeleteOfWhatARenewalKeeps meets a message that has expired, as far as listings show.
+func TestADeleteOfWhatARenewalKeeps(t *testing.T) {
+	f, id, claim := renewedUnlisted(t)
+	if err := f.Delete(t.Context(), f.q, id, ""); !errors.Is(err, marconi.ErrClaimed) {
+		t.Errorf("Delete without its claim: %v, want ErrClaimed", err)
+	}
+	if err := f.Release(t.Context(), f.q, claim); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Delete(t.Context(), f.q, id, claim); !errors.Is(err, marconi.ErrNotClaimed) {
+		t.Errorf("Delete with a claim that was released: %v, want ErrNotClaimed", err)
+	}
+	if err := f.Delete(t.Context(), f.q, id, ""); err != nil {
+		t.Fatal(err)
+	}
+	f.account.Settle()
+	wantBodies(t, "after it", f.all(), "")
+}
