@@ -40,7 +40,8 @@ type candidate struct {
 	grip   *grip
 	taken  leaseAttributes
 	body   []byte
-	won    bool
+	stored bool // its new lease may be
+	won    bool // and the message is ours for sure
 }
 
 // An attempt is a claim or a pop on its way.
@@ -54,6 +55,7 @@ type attempt struct {
 	spent  *grip
 	prior  *claimAttributes // a claim of the same ID that lives already
 	lost   map[string]bool  // messages that others have, though listings don't say so
+	unsure []*candidate     // those whose lease may be ours nevertheless
 	now    int64
 	busy   map[claimKey]bool         // claims that live, though listings don't say so
 	mineIn map[objects.Path]struct{} // messages that no other call of this process may take meanwhile
@@ -235,8 +237,11 @@ func (a *attempt) take(ctx context.Context, chosen []*candidate) ([]*candidate, 
 	for _, c := range chosen {
 		if c.won {
 			won = append(won, c)
-		} else {
-			a.lost[c.name] = true
+			continue
+		}
+		a.lost[c.name] = true
+		if c.stored {
+			a.unsure = append(a.unsure, c)
 		}
 	}
 	a.won += len(won)

@@ -54,7 +54,8 @@ func (a *attempt) run(ctx context.Context) (marconi.Claimed, error) {
 	return a.finish(ctx, won)
 }
 
-// finish tells the claims what they hold, and the caller what it got. Where there is nothing to hold, no claim remains.
+// finish tells the claims what they hold, and the caller what it got. Where there is nothing to hold, no claim remains; and what it is
+// not sure of it gives back.
 func (a *attempt) finish(ctx context.Context, won []*candidate) (marconi.Claimed, error) {
 	var got marconi.Claimed
 	err := a.s.parallel(2, func(i int) error {
@@ -64,6 +65,7 @@ func (a *attempt) finish(ctx context.Context, won []*candidate) (marconi.Claimed
 	if err != nil {
 		return got, a.giveUp(ctx, err)
 	}
+	a.giveBack()
 	for _, c := range won {
 		if c.grip == a.mine {
 			got.Messages = append(got.Messages, a.show(c))

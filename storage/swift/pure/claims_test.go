@@ -158,3 +158,52 @@ func TestAClaimBehindManyListsClaimsTwice(t *testing.T) {
 		t.Errorf("it makes the requests %q, want %q", requests, want)
 	}
 }
+
+// TestAClaimGivesBackWhatItIsNotSureOf takes two messages, of one of which Swift gives no clear answer. It is not hidden by the claim of the
+// other one, however long that lives.
+func TestAClaimGivesBackWhatItIsNotSureOf(t *testing.T) {
+	isLease := func(c swifttest.Call, k swifttest.Kind) bool {
+		return c.Kind == k && strings.HasSuffix(c.Paths[0].Name, ".L001")
+	}
+	for name, plan := range map[string]func(swifttest.Call) (swifttest.Fault, bool){
+		"a lease stored without an answer, and hidden": func(c swifttest.Call) (swifttest.Fault, bool) {
+			if isLease(c, swifttest.Head) {
+				return swifttest.Refused, true
+			}
+			return swifttest.Confused, isLease(c, swifttest.Put)
+		},
+		"a lease that can't be verified": func(c swifttest.Call) (swifttest.Fault, bool) {
+			return swifttest.Refused, isLease(c, swifttest.Head)
+		},
+		"a body that can't be got": func(c swifttest.Call) (swifttest.Fault, bool) {
+			return swifttest.Refused, c.Kind == swifttest.Get && len(c.Paths[0].Name) == len(messagePrefix)+nameDigits
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			ids := f.post(messages(2, 6000)...)
+			f.faulty.Plan(func(c swifttest.Call) (swifttest.Fault, bool) {
+				if !strings.Contains(c.Paths[0].Name, string(ids[0])) {
+					return swifttest.Fault{}, false
+				}
+				return plan(c)
+			})
+			claim, got := f.claim(600, 2)
+			wantBodies(t, "a claim", got, "2")
+			f.faulty.Reset()
+			f.collect()
+			other := f.on(f.open(f.clock.Now))
+			if stats, err := other.Stats(t.Context(), f.q); err != nil || stats.Claimed != 1 {
+				t.Errorf("%d messages are claimed, %v; want 1", stats.Claimed, err)
+			}
+			_, got = other.claim(60, 2)
+			wantBodies(t, "a claim by another process", got, "1")
+			if len(got) > 0 && got[0].ClaimCount != 1 {
+				t.Errorf("its message was claimed %d times, want 1", got[0].ClaimCount)
+			}
+			if c, err := other.Claimed(t.Context(), f.q, claim); err != nil || bodiesOf(c.Messages) != "2" {
+				t.Errorf("the first claim holds %q, %v", bodiesOf(c.Messages), err)
+			}
+		})
+	}
+}

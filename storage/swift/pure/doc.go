@@ -32,11 +32,12 @@
 //
 // A claim lists m/, then c/: the other way round a lease taken in between would look dead. It puts its own object, which holds nothing
 // yet, by If-None-Match, so that a repeated claim is noticed though no listing shows it. Then it takes, in parallel, the next lease
-// of each message: only 201 wins, an outcome that nobody knows is read back. If there was a lease, its claim is asked for
-// first, and the lease itself, all replicas: only a 404, another birth, or an end more than 2 s past frees the message (at once if this process has made
-// that claim: it knows its clock and renewals). Whatever else comes means that it lives. Then the leases are read back and the bodies read, with
-// all replicas asked, and the claim's object is put again with what was won. A claim that lost everything to others lists again, up
-// to three times, and passes over what it lost. One that fails removes its object, so that what it took is free.
+// of each message: only 201 wins, an outcome that nobody knows is read back. If there was a lease, that and its claim are asked for
+// first, all replicas: only a 404, another birth, or an end more than 2 s past frees the message (at once if this process has made
+// that claim: it knows its clock and renewals). Whatever else comes means that it lives. Then the leases are read back and the bodies
+// read, with all replicas asked, and the claim's object is put again with what was won. A claim that lost everything to others lists
+// again, up to three times, and passes over what it lost. One that fails removes its object, so that what it took is free. What it may have
+// taken, though nobody could say so, it does not hold: a lease of that kind gets no birth, a moment later, and so holds nothing.
 //
 // An update is refused at the claim's end and after it, also if the end comes amid the call. So the clocks of processes may differ by
 // what is left of 2 s when a PUT has taken its time. A pop is a claim of a minute that deletes the messages instead of the last step,
@@ -71,10 +72,10 @@
 // Four of these are more than a store could do with that believes what it is told. A message is got with a listing, for its claim, count
 // and extension are in its leases, not in its object. An update lists its messages: without one that is left the claim is
 // none, and a lease that another process has taken at the end that the update has just put off must be given up; near that end listings
-// would show it too late, and it is asked for. A former claim is
-// asked for even if listings don't show it any more, for they lag; so is a former lease, in which a renewal may have put off the end
-// of the message. And a delete of what no listing shows deletes all the same, for it may be a message posted a moment ago, unless there is
-// a lease that no listing shows; and it is refused only if the message is there.
+// would show it too late, and it is asked for. A former claim is asked for even if listings don't show it any more, for they lag; so is
+// a former lease, in which a renewal may have put off the end of the message. And a delete of what no listing shows deletes all the
+// same, for it may be a message posted a moment ago, unless it has a lease that no listing shows; and it is refused only if the message
+// is there.
 //
 // # Listings that lag
 //
@@ -91,8 +92,8 @@
 //
 //   - C1, exclusive claims: two workers both get a message if one's PUT of the lease was looked at before the other's was stored,
 //     and stored after the other one was verified. That needs two processes and an overlap within one PUT, some milliseconds, longer
-//     where a disk stalls; lease_settle waits before the verification and narrows it. By as narrow
-//     an overlap one keeps a message that renews its claim at the end, and another gets it. During a partition both sides can win.
+//     where a disk stalls; lease_settle waits before the verification and narrows it. By as narrow an overlap one keeps a message that
+//     renews its claim at the end, and another gets it. During a partition both sides can win.
 //   - C7: a claim that one process renews while another releases it may come back, for the time of the renewal: its messages are free only
 //     then, or when it is released again.
 //   - P1: of several messages in a post, a reader may see some first. A post that fails removes what it stored; one whose process dies
@@ -100,6 +101,7 @@
 //   - P3, L2, FIFO: parallel posts may change places, as may those of processes whose clocks differ; and a reader may see a message
 //     again, as told above, and never one that came late and was consumed before the listing horizon was over.
 //   - P4: a PUT that Swift carries out after it said 503 brings a message back that was deleted meanwhile.
+//     One that it carries out so late for a claim hides its message until that claim ends.
 //   - D2: a dead letter moved by two processes is doubled, one moved by a process that dies amid may be.
 //   - S3: stats list all messages of the queue.
 //   - Q4: another process may read and post to a deleted queue until it hears from the control store, and get single messages by their IDs,

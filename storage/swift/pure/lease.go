@@ -75,15 +75,15 @@ func (a *attempt) lease(ctx context.Context, c *candidate) error {
 	err := a.s.c.Put(ctx, path, []byte(c.grip.id), c.leaseAttributes(), objects.Anew)
 	switch {
 	case err == nil:
-		c.won = true
+		c.stored, c.won = true, true
 	case errors.Is(err, objects.ErrExists), errors.Is(err, objects.ErrNotStored), errors.Is(err, objects.ErrContainer):
 		return nil
 	default:
 		mine, lookErr := a.isMine(ctx, c)
+		c.stored, c.won = mine || lookErr != nil, mine
 		if lookErr != nil {
 			return fmt.Errorf("lease message %s: %w", c.name, err)
 		}
-		c.won = mine
 	}
 	return nil
 }
@@ -92,6 +92,29 @@ func (a *attempt) lease(ctx context.Context, c *candidate) error {
 func (a *attempt) isMine(ctx context.Context, c *candidate) (bool, error) {
 	l, found, err := a.s.leaseAt(ctx, a.at.lease(c.name, c.generation+1))
 	return found && l.claim == c.grip.id && l.birth == c.grip.birth, err
+}
+
+// giveBack frees, later, what the attempt may have taken and does not give to anybody: it would be hidden as long as the claim lives.
+func (a *attempt) giveBack() {
+	for _, c := range a.unsure {
+		a.s.reaper.addTask(func(ctx context.Context) error { return a.disown(ctx, c) })
+	}
+}
+
+// disown makes a lease of this attempt name no life of any claim. It stays, for its name must not become free.
+func (a *attempt) disown(ctx context.Context, c *candidate) error {
+	mine, err := a.isMine(ctx, c)
+	if err != nil || !mine {
+		return err
+	}
+	before := c.record.lease
+	before.claim, before.birth = c.grip.id, ""
+	to := objects.Attributes{ContentType: before.String(), DeleteAt: c.leaseAttributes().DeleteAt}
+	if err := a.s.c.Post(ctx, a.at.lease(c.name, c.generation+1), to); err != nil && !isMissing(err) {
+		return fmt.Errorf("give message %s back: %w", c.name, err)
+	}
+	a.s.lookSoon(a.q)
+	return nil
 }
 
 // extend settles what the lease says: how often the message was claimed, and how long it lives (law C5).
