@@ -86,7 +86,7 @@ func swiftScriptStores(t *testing.T) []scriptStore {
 			return swift.StorageURI + "&containers=1&inline_below=0&index=" + url.QueryEscape(scriptFile(folder)) + scriptPrefix(folder)
 		}},
 		{name: "swift", uri: func(folder string) string { return swift.StorageURI + "&index=none" + scriptPrefix(folder) },
-			lacks: []string{"fifo", "exact-claims", "large-posts"}},
+			lacks: []string{"fifo", "exact-claims"}},
 	}
 }
 

@@ -31,7 +31,7 @@
 //	option transport/NAME V  an option of the server's configuration
 //	admin                    the same as: option DEFAULT/admin_mode true
 //	needs fifo exact-claims  what a store has to be good for, so that the script is run over it: fifo, messages keep the order of
-//	                         their posts; exact-claims, no two get one message; large-posts, thousands of messages at once
+//	                         their posts; exact-claims, no two get one message
 //	setup unit               admin mode, another project, and no headers but the project and the client
 //
 // Without the last, requests carry User-Agent, Accept: application/json, X-Project-ID: 123456 and a Client-ID.

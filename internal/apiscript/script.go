@@ -260,7 +260,7 @@ func (s *Script) setVersions(words []string) error {
 }
 
 // needs are the promises that not every store makes.
-var needs = []string{"fifo", "exact-claims", "large-posts"}
+var needs = []string{"fifo", "exact-claims"}
 
 func (s *Script) addNeeds(words []string) error {
 	for _, need := range words {

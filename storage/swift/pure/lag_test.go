@@ -2,6 +2,7 @@ package pure
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
@@ -154,8 +155,11 @@ func (c *forgetful) List(ctx context.Context, container string, l objects.Listin
 func TestAPostTakesNoLongerThanItMay(t *testing.T) {
 	f := newFixture(t, func(o *Options) { o.PostTime = 20 * time.Millisecond })
 	f.faulty.FailAll(swifttest.PutMany, swifttest.Fault{Delay: time.Minute})
-	if _, err := f.Post(t.Context(), f.q, marconi.Post{Messages: messages(2, 60)}); err == nil {
-		t.Error("it was confirmed")
+	if _, err := f.Post(t.Context(), f.q, marconi.Post{Messages: messages(2, 60)}); err == nil || errors.Is(err, errTooMany) {
+		t.Errorf("a post of two: %v", err)
+	}
+	if _, err := f.Post(t.Context(), f.q, marconi.Post{Messages: messages(manyMessages, 60)}); !errors.Is(err, errTooMany) {
+		t.Errorf("a post of many: %v", err)
 	}
 }
 

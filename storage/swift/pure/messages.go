@@ -10,6 +10,14 @@ import (
 	"github.com/marconi-mq/marconi/storage/swift/objects"
 )
 
+// manyMessages are so many that it may be their number for which a post had not enough time: each is an object.
+const manyMessages = 50
+
+// errTooMany is told to clients: who repeats such a post as it is fares no better.
+var errTooMany = &marconi.Error{
+	Kind: marconi.Unavailable, Code: "slow-post", Text: "the store could not take so many messages in the time there is: post fewer at once",
+}
+
 // Post implements [marconi.DataStore], but for one thing: of several messages a reader may see some before the others, and
 // if the process dies amid the call, some may stay alone.
 func (s *Store) Post(ctx context.Context, q marconi.QueueRef, p marconi.Post) ([]marconi.MessageID, error) {
@@ -32,6 +40,9 @@ func (s *Store) Post(ctx context.Context, q marconi.QueueRef, p marconi.Post) ([
 	if err := s.upload(ctx, q, uploads); err != nil {
 		w.withdraw(names)
 		s.lookSoon(q)
+		if len(names) >= manyMessages && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			err = errTooMany
+		}
 		return nil, fmt.Errorf("post %d messages: %w", len(names), err)
 	}
 	s.tellPosted(q, w, names, p, now)
