@@ -32,8 +32,9 @@ fuzz: ## each fuzz target for FUZZTIME
 	@scripts/fuzz $(FUZZTIME)
 
 .PHONY: depth
-depth: ## without the race detector, which hides costs and takes long: deep queues and mass endings, up to 100 000 messages; reports, sweeps
+depth: ## without the race detector, which hides costs and takes long: deep queues and mass endings, up to 100 000 messages; Swift's goals; reports, sweeps
 	$(GO) test -v -count=1 -timeout 5m -run '^(TestDepth|TestMass)$$' ./faults
+	$(GO) test -v -count=1 -timeout 5m -run '^TestFasterThanUpstream$$' ./storage/swift
 	$(GO) test -count=1 -timeout 8m -p 1 ./bench/schedule ./bench/flow ./bench/report ./bench/experiment
 
 .PHONY: soak

@@ -17,6 +17,7 @@ import (
 // Where queues and the index are follows from what is said about Swift, and a server that could lose messages does not start.
 func TestSwift(t *testing.T) {
 	swift := testservices.StartSwift(t, testservices.SwiftOptions{})
+	redis := testservices.StartRedis(t).Address
 	const place = "swift://tester:***@"
 	there := swift.StorageURI[strings.Index(swift.StorageURI, "@")+1:]
 	for _, row := range []struct {
@@ -28,6 +29,7 @@ func TestSwift(t *testing.T) {
 	}{
 		{"alone", "", "", place + there, "sqlite:///HOME/marconi/marconi.db", []string{"marconi-swift.db", "marconi.db"}},
 		{"with an index", "&prefix=i&index=sqlite:///HOME/i.db", "", place + there + "&prefix=i&index=sqlite:///HOME/i.db", "sqlite:///HOME/i.db", nil},
+		{"with Redis", "&prefix=r&index=redis://" + redis, "", place + there + "&prefix=r&index=redis://" + redis, "redis://" + redis, nil},
 		{"nothing but Swift", "&prefix=n&index=none", swift.StorageURI + "&prefix=n", place + there + "&prefix=n&index=none", place + there + "&prefix=n", nil},
 		{"nothing but Swift, in short", "&prefix=s&index=none", "", place + there + "&prefix=s&index=none", place + there + "&prefix=s&index=none", nil},
 	} {

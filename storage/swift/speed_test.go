@@ -242,12 +242,14 @@ func BenchmarkUpstream(b *testing.B) {
 	}
 }
 
-// TestFasterThanUpstream is a short form of the benchmark, which on a busy machine is content with half; in full it holds the
-// store to its goals.
+// speedPart is the part of its goals that the store is held to.
+var speedPart = 1.0
+
+// TestFasterThanUpstream holds the store to its goals. On a busy machine a turn may be unlucky: by the middle of several it is judged.
 func TestFasterThanUpstream(t *testing.T) {
-	rounds, part := 1, 0.5
+	least, most := 1, 5
 	if soaking {
-		rounds, part = 5, 1
+		least = most
 	}
 	r := startRace(t)
 	for _, op := range speedOperations {
@@ -255,14 +257,14 @@ func TestFasterThanUpstream(t *testing.T) {
 			op.times = max(1, op.times/3)
 			op.without = []string{"memory-index", "alone"}
 		}
-		rates := map[string][]float64{}
-		for range rounds {
+		rates, all := map[string][]float64{}, map[string]float64{}
+		for n := 0; n < least || n < most && all["sqlite-index"] < speedPart*op.goal; n++ {
 			r.run(t, op, 1, rates)
+			all = ratios(rates)
 		}
-		all := ratios(rates)
 		t.Logf("%s: the pattern does %.1f a second, the others so many times that: %v", op.name, middle(rates[patternName]), all)
-		if got := all["sqlite-index"]; got < part*op.goal {
-			t.Errorf("%s with an index is %.1f times as fast as upstream's requests, want %.1f", op.name, got, part*op.goal)
+		if got := all["sqlite-index"]; got < speedPart*op.goal {
+			t.Errorf("%s with an index is %.1f times as fast as upstream's requests, want %.1f", op.name, got, speedPart*op.goal)
 		}
 	}
 }

@@ -83,20 +83,10 @@ func TestOverSQLiteOnSwift(t *testing.T) {
 	storagetest.Data(t, realBench(t, sqliteIndex(t)).harness())
 }
 
-// The others take a minute each, and their parts are tried: the index over an account in memory, and Swift below another index.
-func needSoak(t *testing.T) {
-	t.Helper()
-	if os.Getenv("MARCONI_TEST_SOAK") != "1" {
-		t.Skip("takes a minute: set MARCONI_TEST_SOAK=1")
-	}
-}
-
 func TestOverMemoryOnSwift(t *testing.T) {
-	needSoak(t)
 	storagetest.Data(t, realBench(t, memoryIndex()).harness())
 }
 
 func TestOverRedisOnSwift(t *testing.T) {
-	needSoak(t)
 	storagetest.Data(t, realBench(t, redisIndex(t)).harness())
 }
