@@ -258,13 +258,10 @@ func (s *Store) reapQueue(ctx context.Context, q marconi.QueueRef) (int, error) 
 var errNotEmpty = errors.New("a deleted queue is not empty yet")
 
 // removeEmpty removes the containers of a queue without messages. Claims are listed first: those listed hold none of the messages
-// that may come meanwhile.
+// that may come meanwhile. They go whether or not the card is still there: an earlier try may have come half the way.
 func (s *Store) removeEmpty(ctx context.Context, at place) error {
 	claims, err := s.c.List(ctx, at.stem, objects.Listing{Prefix: claimPrefix})
-	if isMissing(err) {
-		return nil
-	}
-	if err != nil {
+	if err != nil && !isMissing(err) {
 		return err
 	}
 	for i := range at.shards {
@@ -276,23 +273,24 @@ func (s *Store) removeEmpty(ctx context.Context, at place) error {
 			return errNotEmpty
 		}
 	}
+	card, err := s.c.Get(ctx, at.card(), true)
+	if err != nil && !isMissing(err) {
+		return err
+	}
 	paths := []objects.Path{at.card()}
 	for _, e := range claims {
 		paths = append(paths, objects.Path{Container: at.stem, Name: e.Name})
 	}
-	body, err := s.c.Get(ctx, at.card(), true)
-	if err == nil {
-		err = s.removeAll(ctx, paths)
-	}
-	if err != nil && !isMissing(err) {
+	if err := s.removeAll(ctx, paths); err != nil {
 		return err
 	}
-	return s.removeContainers(ctx, at, body)
+	return s.removeContainers(ctx, at, card)
 }
 
-// removeContainers removes a queue's containers. If one is not empty, somebody has posted: the card is put back.
+// removeContainers removes a queue's containers, the first one last: by that one they are found. If one is not empty, somebody has
+// posted: the card is put back.
 func (s *Store) removeContainers(ctx context.Context, at place, card objects.Object) error {
-	for i := range at.shards {
+	for i := at.shards - 1; i >= 0; i-- {
 		err := s.c.DeleteContainer(ctx, at.shard(i))
 		if errors.Is(err, objects.ErrConflict) {
 			if len(card.Body) > 0 {

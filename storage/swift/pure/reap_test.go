@@ -1,6 +1,7 @@
 package pure
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -175,6 +176,52 @@ func TestWhatIsNotOursIsLeftAlone(t *testing.T) {
 	if names := f.names(); !slices.Contains(names, "m/notes.txt") || !slices.Contains(names, "z") {
 		t.Errorf("of foreign objects there are %q", names)
 	}
+}
+
+// wantNoContainers checks that of the queue not even a container is left.
+func (f *fixture) wantNoContainers(when string) {
+	f.t.Helper()
+	left, err := f.account.Containers(f.t.Context(), objects.Listing{Prefix: f.placeOf(f.q).stem})
+	if err != nil || len(left) > 0 {
+		f.t.Errorf("%s the containers %q are left, error %v", when, left, err)
+	}
+}
+
+// TestTheRestOfADeletedQueueGoes lets the removal of one of several containers fail: those that are left are still found.
+func TestTheRestOfADeletedQueueGoes(t *testing.T) {
+	for n := 1; n <= 3; n++ {
+		f := newFixture(t, func(o *Options) { o.Shards = 3 })
+		f.post(messages(30, 600)...)
+		if err := f.DeleteQueue(t.Context(), f.q); err != nil {
+			t.Fatal(err)
+		}
+		f.faulty.Fail(swifttest.DeleteContainer, n, swifttest.Refused)
+		if _, err := f.Collect(t.Context()); err == nil {
+			t.Errorf("Collect = nil though container %d of 3 was not removed", n)
+		}
+		f.collect()
+		f.wantNoContainers(fmt.Sprintf("after a removal that failed at container %d", n))
+	}
+}
+
+// TestAQueueThatIsHalfGoneGoes lets the removal of card and claims succeed in part: the claims go all the same, not when they end.
+func TestAQueueThatIsHalfGoneGoes(t *testing.T) {
+	f := newFixture(t)
+	f.post(messages(3, 600)...)
+	f.claim(40_000, 3)
+	if err := f.DeleteQueue(t.Context(), f.q); err != nil {
+		t.Fatal(err)
+	}
+	halfway := func() { _ = f.account.Delete(t.Context(), f.placeOf(f.q).card()) }
+	f.faulty.Plan(func(c swifttest.Call) (swifttest.Fault, bool) {
+		return swifttest.Fault{First: halfway, Before: swifttest.ErrUnavailable}, c.Kind == swifttest.DeleteMany && slices.Contains(c.Paths, f.placeOf(f.q).card())
+	})
+	if _, err := f.Collect(t.Context()); err == nil {
+		t.Error("Collect = nil though a claim was not removed")
+	}
+	f.faulty.Reset()
+	f.collect()
+	f.wantNoContainers("after a bulk delete that was done in part")
 }
 
 // TestADeletionOutlivesALongOutage: however often removing a queue's containers has failed, it is tried again.
