@@ -298,6 +298,6 @@ func aloneRequests(t *testing.T, s *testservices.Swift) {
 		{"delete without a claim", func() error { return c.Delete(ctx, c.q, ids[39], "") }, "1 DELETE, 1 HEAD, 1 list"},
 		{"delete 5 without a claim", func() error { return c.DeleteMessages(ctx, c.q, ids[34:39], nil) }, "1 bulk-delete"},
 		{"pop 10", func() error { return c.popSome(ctx, 10) }, "10 GET, 10 HEAD, 11 PUT, 2 bulk-delete, 2 list"},
-		{"delete the queue", func() error { return c.DeleteQueue(ctx, c.q) }, ""},
+		{"delete the queue", func() error { return c.DeleteQueue(ctx, c.q) }, "1 PUT"},
 	})
 }

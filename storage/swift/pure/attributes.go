@@ -17,6 +17,7 @@ const (
 	leaseType   = "application/x-marconi-lease"
 	claimType   = "application/x-marconi-claim"
 	purgeType   = "application/x-marconi-purge"
+	dropType    = "application/x-marconi-drop"
 	jsonType    = "application/json"
 )
 

@@ -41,7 +41,7 @@ func FuzzParseContentTypes(f *testing.F) {
 		leaseAttributes{claim: "c", birth: "b", count: 1, until: 2, ttl: 3}.String(),
 		claimAttributes{birth: "b", node: "n", ends: 1, text: "t"}.String(),
 		purgeAttributes{before: placeAt(1), emptied: placeAt(2), node: "0123", text: "t"}.String(), purgeType + "; b=1; u=2",
-		messageType + "; e=-1; t=1", messageType + "; e=1; t=1; c=%zz", leaseType + "; c=a/b; b=x; n=1", messageType + "; e=99999999999999999999; t=1",
+		drop{upTo: placeAt(1), node: "0123"}.String(), dropType + "; u=1; n=2", messageType + "; e=-1; t=1", messageType + "; e=1; t=1; c=%zz", leaseType + "; c=a/b; b=x; n=1", messageType + "; e=99999999999999999999; t=1",
 	} {
 		f.Add(s)
 	}
@@ -59,6 +59,11 @@ func FuzzParseContentTypes(f *testing.F) {
 		if p, ok := parsePurge(text); ok {
 			if back, ok := parsePurge(p.String()); !ok || back != p {
 				t.Errorf("parsePurge(%q) = %+v, which reads back as %+v, %v", text, p, back, ok)
+			}
+		}
+		if d, ok := parseDrop(text); ok {
+			if back, ok := parseDrop(d.String()); !ok || back != d {
+				t.Errorf("parseDrop(%q) = %+v, which reads back as %+v, %v", text, d, back, ok)
 			}
 		}
 		if c, ok := parseClaim("id", text); ok {

@@ -17,7 +17,8 @@
 //	c/<claim>                       claim: JSON: its TTL, last update, and messages. e= end, b= birth, by= node, r= which writing
 //	c/!purge                        a purge: of what was stored 10 s before, of names up to b=, and of node n= up to u=. v= which purge
 //
-// The container NAMESPACE has what holds of all queues: control, the ID of the control store, and shards.
+// The container NAMESPACE has what holds of all queues: control, the ID of the control store, and shards. Beside them, for each queue that
+// was deleted, is dropped/<its container>, whose it was. u= up to which name of the process n=, which deleted it, all has gone, and all of others.
 //
 // A name is a hybrid clock: microseconds that strictly rise in a process and are pushed forward by every larger name that it sees. A
 // lease sorts right behind its message, so that one listing shows messages, leases, ends, delays, clients and claim counts; and a
@@ -64,7 +65,8 @@
 //	stats             1 listing for 10 000 names, 1 listing of claims
 //	purge             1 PUT, 1 HEAD, 1 listing for 10 000 names of the last 70 s; for those of the last 10 s 1 bulk delete for 1 000;
 //	                  the rest later
-//	queue delete      nothing now; later 4 listings and 2 bulk deletes for 10 000 names, 4 requests for the container
+//	queue delete      1 PUT; later 4 listings and 2 bulk deletes for 10 000 names, 2 requests for the container; and until an hour has
+//	                  passed 1 GET and 1 listing each time that all is looked through, then 1 DELETE
 //	wait              2 listings each second, a process and queue that somebody waits for
 //
 // What Swift gives no answer to is asked for up to three times: what is read or removed, and what is stored under the same name.
@@ -105,9 +107,11 @@
 //   - D2: a dead letter moved by two processes is doubled, one moved by a process that dies amid may be.
 //   - S3: stats list all messages of the queue.
 //   - Q4: another process may read and post to a deleted queue until it hears from the control store, and get single messages by their IDs,
-//     and those under claims, out of a purged one until they have been removed, within seconds. What late posts leave ends by itself; their container stays.
+//     and those under claims, out of a purged one until they have been removed, within seconds. What was posted late goes when all is looked through the next time.
 //     A purge leaves what another process posted in the last 10 s and no listing shows yet: rather that than to take what is posted after
 //     it, for the clocks of Swift's proxies may be 10 s apart.
+//   - G2: of a queue whose deletion was answered by an error, Swift being away, its empty container stays if the process dies before it can
+//     write down that it was deleted; so it does if one dies between the deletion of the queue's record and that.
 //   - A claim of another process that has ended is free for listings and stats at once, but for claims only 2 s later, or when Swift has
 //     let go of it.
 //   - W1 and W2 hold within a process; what others do is found by a look each second.
@@ -115,6 +119,7 @@
 // # What goes by itself
 //
 // Leases of deleted messages, deleted queues and purged messages are removed in the background; every hour, and by Collect, so is what
-// expired more than a minute ago, unless a lease that no listing shows has extended it. What a crash leaves behind Swift removes, a day
-// after its time. Containers go only with their queue: a message stored while its container goes would be in no listing any more.
+// expired more than a minute ago, unless a lease that no listing shows has extended it, and what another process has left of a deletion or
+// purge. What a crash leaves behind Swift removes besides, a day after its time. Containers go only with their queue: a message stored
+// while its container goes would be in no listing any more.
 package pure

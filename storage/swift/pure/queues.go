@@ -110,7 +110,7 @@ func (s *Store) visit(ctx context.Context, stem string, do func(marconi.QueueRef
 	return nil
 }
 
-// Queues implements [marconi.DataStore].
+// Queues implements [marconi.DataStore]. What was deleted, and is not removed yet, is none of them.
 func (s *Store) Queues(ctx context.Context) ([]marconi.QueueRef, error) {
 	if err := s.door.Enter(ctx); err != nil {
 		return nil, err
@@ -119,7 +119,11 @@ func (s *Store) Queues(ctx context.Context) ([]marconi.QueueRef, error) {
 	var all []marconi.QueueRef
 	err := s.eachQueue(ctx, func(q marconi.QueueRef) error {
 		holds, err := s.holdsAny(ctx, q)
-		if holds {
+		if !holds || err != nil {
+			return err
+		}
+		dropped, err := s.isDropped(ctx, q)
+		if !dropped && err == nil {
 			all = append(all, q)
 		}
 		return err
@@ -148,23 +152,6 @@ func (s *Store) holdsAny(ctx context.Context, q marconi.QueueRef) (bool, error) 
 		}
 	}
 	return false, nil
-}
-
-// DeleteQueue implements [marconi.DataStore]. This process sees nothing of the queue from now on; the objects are removed in the
-// background. Others hear of it from the control store: nobody will ask for this incarnation again.
-func (s *Store) DeleteQueue(ctx context.Context, q marconi.QueueRef) error {
-	if err := s.door.Enter(ctx); err != nil {
-		return err
-	}
-	defer s.door.Leave()
-	dropped := s.names.latest()
-	s.marks.set(q, s.o.Now(), func(m *mark) { m.dropped, m.node = dropped, s.names.node })
-	s.ready.drop(s.placeOf(q).stem)
-	s.reaper.addTask(func(ctx context.Context) error {
-		_, err := s.reapQueue(ctx, q)
-		return err
-	})
-	return nil
 }
 
 // Purge implements [marconi.DataStore]. A mark says what is gone: what Swift has stored before it, by its clock, for those of the
@@ -206,7 +193,7 @@ func (s *Store) purge(ctx context.Context, q marconi.QueueRef) error {
 	}
 	s.marks.set(q, s.o.Now(), func(m *mark) { m.note(purge{p, o.Modified}) })
 	s.reaper.addTask(func(ctx context.Context) error {
-		_, err := s.sweep(ctx, q)
+		_, err := s.sweep(ctx, q, drop{})
 		return err
 	})
 	return s.removeBehind(ctx, q, p.before)

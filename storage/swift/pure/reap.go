@@ -1,7 +1,6 @@
 package pure
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -144,26 +143,31 @@ func (s *Store) Collect(ctx context.Context) (int, error) {
 	return n, nil
 }
 
-// sweepAll removes what has expired in all queues. Their containers stay, also if they are empty: a message that is posted while
-// its container goes would be in no listing any more.
-func (s *Store) sweepAll(ctx context.Context) (total int, err error) {
-	err = s.eachQueue(ctx, func(q marconi.QueueRef) error {
-		n, err := s.sweep(ctx, q)
+// sweepAll finishes what is left of deleted queues, and removes what has expired in all others. Their containers stay, also if they are
+// empty: a message that is posted while its container goes would be in no listing any more.
+func (s *Store) sweepAll(ctx context.Context) (int, error) {
+	total, dropErr := s.finishDrops(ctx)
+	err := s.eachQueue(ctx, func(q marconi.QueueRef) error {
+		n, err := s.sweep(ctx, q, drop{})
 		total += n
 		return err
 	})
-	return total, err
+	return total, errors.Join(dropErr, err)
 }
 
-// sweep removes the messages of a queue that have expired long enough ago or were purged or dropped, then their leases, and
+// sweep removes the messages of a queue that have expired long enough ago or were purged, or went with a drop, then their leases, and
 // says how many messages that were.
-func (s *Store) sweep(ctx context.Context, q marconi.QueueRef) (total int, err error) {
+func (s *Store) sweep(ctx context.Context, q marconi.QueueRef, d drop) (total int, err error) {
 	for w := s.walkBehind(s.placeOf(q), ""); !w.done(); {
 		records, err := w.next(ctx, 0)
 		if err != nil || len(records) == 0 {
 			return total, err
 		}
-		n, err := s.sweepPage(ctx, q, records)
+		v := s.viewOf(q)
+		if d.upTo != "" {
+			v.mark.drop = d
+		}
+		n, err := s.sweepPage(ctx, v, records)
 		if total += n; err != nil {
 			return total, err
 		}
@@ -171,8 +175,7 @@ func (s *Store) sweep(ctx context.Context, q marconi.QueueRef) (total int, err e
 	return total, nil
 }
 
-func (s *Store) sweepPage(ctx context.Context, q marconi.QueueRef, records []record) (int, error) {
-	v := s.viewOf(q)
+func (s *Store) sweepPage(ctx context.Context, v *view, records []record) (int, error) {
 	if err := v.readClaims(ctx); err != nil {
 		return 0, err
 	}
@@ -191,7 +194,7 @@ func (s *Store) sweepPage(ctx context.Context, q marconi.QueueRef, records []rec
 // was before a claim was renewed.
 func (s *Store) isOver(ctx context.Context, v *view, r *record) (bool, error) {
 	if !r.found {
-		return v.mark.drops(r.name), nil
+		return v.mark.drop.covers(r.name), nil
 	}
 	if v.mark.covers(r.name, r.modified) {
 		return true, nil
@@ -241,69 +244,6 @@ func (s *Store) removeRecords(ctx context.Context, at place, records []record, g
 		return 0, err
 	}
 	return len(messages), s.removeAll(ctx, leases)
-}
-
-// reapQueue removes what a queue held when it was deleted, and its containers if nobody has posted since.
-func (s *Store) reapQueue(ctx context.Context, q marconi.QueueRef) (int, error) {
-	at := s.placeOf(q)
-	n, err := s.sweep(ctx, q)
-	if err != nil {
-		return n, err
-	}
-	return n, s.removeEmpty(ctx, at)
-}
-
-// errNotEmpty says that a deleted queue's containers have to wait: for a listing that shows what was removed, or for the end of what
-// was posted late.
-var errNotEmpty = errors.New("a deleted queue is not empty yet")
-
-// removeEmpty removes the containers of a queue without messages. Claims are listed first: those listed hold none of the messages
-// that may come meanwhile. They go whether or not the card is still there: an earlier try may have come half the way.
-func (s *Store) removeEmpty(ctx context.Context, at place) error {
-	claims, err := s.c.List(ctx, at.stem, objects.Listing{Prefix: claimPrefix})
-	if err != nil && !isMissing(err) {
-		return err
-	}
-	for i := range at.shards {
-		left, err := s.c.List(ctx, at.shard(i), objects.Listing{Prefix: messagePrefix, Limit: 1})
-		if err != nil && !isMissing(err) {
-			return err
-		}
-		if len(left) > 0 {
-			return errNotEmpty
-		}
-	}
-	card, err := s.c.Get(ctx, at.card(), true)
-	if err != nil && !isMissing(err) {
-		return err
-	}
-	paths := []objects.Path{at.card()}
-	for _, e := range claims {
-		paths = append(paths, objects.Path{Container: at.stem, Name: e.Name})
-	}
-	if err := s.removeAll(ctx, paths); err != nil {
-		return err
-	}
-	return s.removeContainers(ctx, at, card)
-}
-
-// removeContainers removes a queue's containers, the first one last: by that one they are found. If one is not empty, somebody has
-// posted: the card is put back.
-func (s *Store) removeContainers(ctx context.Context, at place, card objects.Object) error {
-	for i := at.shards - 1; i >= 0; i-- {
-		err := s.c.DeleteContainer(ctx, at.shard(i))
-		if errors.Is(err, objects.ErrConflict) {
-			if len(card.Body) > 0 {
-				err = s.put(ctx, at.card(), card.Body, card.Attributes)
-			}
-			return cmp.Or(err, errNotEmpty)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	s.ready.drop(at.stem)
-	return nil
 }
 
 // reapUnknown removes the leases of deleted messages, as far as a listing shows them without the message.

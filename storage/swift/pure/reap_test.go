@@ -120,10 +120,10 @@ func TestAPostWhileItsQueueGoes(t *testing.T) {
 	f.faulty.Fail(swifttest.DeleteContainer, 1, swifttest.Fault{First: func() { f.post(messages(2, 600)...) }})
 	f.collect()
 	wantBodies(t, "posted while the queue went", f.all(), "1 2")
-	queues, err := f.Queues(t.Context())
-	if err != nil || !slices.Equal(queues, []marconi.QueueRef{f.q}) {
-		t.Errorf("Queues = %v, %v", queues, err)
-	}
+	f.wantNoQueues("posted while the queue went")
+	f.clock.pass(time.Hour)
+	f.collect()
+	f.wantNoContainers("when what was posted late has ended,")
 }
 
 func TestWhatFailsToBeRemovedIsTriedAgain(t *testing.T) {
@@ -175,15 +175,6 @@ func TestWhatIsNotOursIsLeftAlone(t *testing.T) {
 	}
 	if names := f.names(); !slices.Contains(names, "m/notes.txt") || !slices.Contains(names, "z") {
 		t.Errorf("of foreign objects there are %q", names)
-	}
-}
-
-// wantNoContainers checks that of the queue not even a container is left.
-func (f *fixture) wantNoContainers(when string) {
-	f.t.Helper()
-	left, err := f.account.Containers(f.t.Context(), objects.Listing{Prefix: f.placeOf(f.q).stem})
-	if err != nil || len(left) > 0 {
-		f.t.Errorf("%s the containers %q are left, error %v", when, left, err)
 	}
 }
 

@@ -107,7 +107,8 @@ func New(ctx context.Context, c objects.Client, o Options) (*Store, error) {
 	return s, nil
 }
 
-// Close implements [marconi.DataStore]. What is still to be removed is removed when the store is opened again, or by Swift.
+// Close implements [marconi.DataStore]. What is still to be removed of queues is removed by the next store that looks through all, and the
+// rest by Swift.
 func (s *Store) Close() error {
 	if !s.door.Shut() {
 		return nil

@@ -127,9 +127,8 @@ func (v *view) bodies(ctx context.Context, records []record) ([]marconi.Message,
 
 // A mark says what of a queue's messages has gone at one stroke.
 type mark struct {
-	dropped string // the queue was deleted: what this process posted up to here, and all that others did
-	node    string // this process
-	purge   purge  // the latest that is known
+	drop  drop  // the queue was deleted
+	purge purge // the latest that is known
 }
 
 // A purge has taken what was there when it began.
@@ -148,7 +147,7 @@ const (
 
 // covers reports whether the message of that name, stored at that time, has gone.
 func (m *mark) covers(name string, stored time.Time) bool {
-	return m.drops(name) || m.purge.covers(name, stored)
+	return m.drop.covers(name) || m.purge.covers(name, stored)
 }
 
 // covers reports whether the purge took the message: it was stored long enough before, or is of a name that was old then, since a claim
@@ -163,11 +162,6 @@ func (m *mark) note(p purge) {
 	if p.stored.After(m.purge.stored) {
 		m.purge = p
 	}
-}
-
-// drops reports whether the message of that name went with its queue.
-func (m *mark) drops(name string) bool {
-	return m.dropped != "" && (name <= m.dropped || nodeOf(name) != m.node)
 }
 
 // marks are those that this process has made. They are kept longer than listings may lag.
