@@ -93,19 +93,21 @@ func (s *Store) isDropped(ctx context.Context, q marconi.QueueRef) (bool, error)
 // finishDrops goes on with what is left of all deleted queues, whichever process has deleted them.
 func (s *Store) finishDrops(ctx context.Context) (total int, err error) {
 	full := s.pageSize(0)
+	var t troubles
 	for marker := ""; ; {
 		page, err := s.c.List(ctx, s.o.Namespace, objects.Listing{Prefix: droppedPrefix, Marker: marker})
 		if err != nil {
-			return total, fmt.Errorf("list deleted queues: %w", err)
+			return total, errors.Join(t.all(), fmt.Errorf("list deleted queues: %w", err))
 		}
 		for _, e := range page {
 			n, err := s.finishDrop(ctx, s.settings(e.Name))
-			if total += n; err != nil {
-				return total, fmt.Errorf("remove a deleted queue: %w", err)
+			total += n
+			if t.note(err); t.tooMany() || ctx.Err() != nil {
+				return total, t.all()
 			}
 		}
 		if len(page) < full {
-			return total, nil
+			return total, t.all()
 		}
 		marker = page[len(page)-1].Name
 	}

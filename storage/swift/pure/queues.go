@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"strings"
 	"sync"
 
@@ -72,24 +73,37 @@ func (r *ready) drop(stem string) {
 	delete(r.all, stem)
 }
 
-// eachQueue calls do for all queues of the namespace, as far as the account's listing knows of them.
+// eachQueue calls do for all queues of the namespace, as far as the account's listing knows of them. The first error ends it.
 func (s *Store) eachQueue(ctx context.Context, do func(marconi.QueueRef) error) error {
-	prefix := s.o.Namespace + "-"
-	for marker := ""; ; {
-		names, err := s.c.Containers(ctx, objects.Listing{Prefix: prefix, Marker: marker})
+	for stem, err := range s.stems(ctx) {
+		if err == nil {
+			err = s.visit(ctx, stem, do)
+		}
 		if err != nil {
-			return fmt.Errorf("list containers: %w", err)
+			return err
 		}
-		if len(names) == 0 {
-			return nil
-		}
-		marker = names[len(names)-1]
-		for _, name := range names {
-			if strings.Contains(strings.TrimPrefix(name, prefix), "-") {
-				continue // a further shard
+	}
+	return nil
+}
+
+// stems are the first containers of all queues. An error is the last that comes.
+func (s *Store) stems(ctx context.Context) iter.Seq2[string, error] {
+	prefix := s.o.Namespace + "-"
+	return func(yield func(string, error) bool) {
+		for marker := ""; ; {
+			names, err := s.c.Containers(ctx, objects.Listing{Prefix: prefix, Marker: marker})
+			if err != nil {
+				yield("", fmt.Errorf("list containers: %w", err))
+				return
 			}
-			if err := s.visit(ctx, name, do); err != nil {
-				return err
+			if len(names) == 0 {
+				return
+			}
+			marker = names[len(names)-1]
+			for _, name := range names {
+				if isStem := !strings.Contains(strings.TrimPrefix(name, prefix), "-"); isStem && !yield(name, nil) {
+					return
+				}
 			}
 		}
 	}

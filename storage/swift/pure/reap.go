@@ -144,15 +144,24 @@ func (s *Store) Collect(ctx context.Context) (int, error) {
 }
 
 // sweepAll finishes what is left of deleted queues, and removes what has expired in all others. Their containers stay, also if they are
-// empty: a message that is posted while its container goes would be in no listing any more.
+// empty: a message that is posted while its container goes would be in no listing any more. A queue that fails keeps none of the others
+// waiting.
 func (s *Store) sweepAll(ctx context.Context) (int, error) {
 	total, dropErr := s.finishDrops(ctx)
-	err := s.eachQueue(ctx, func(q marconi.QueueRef) error {
-		n, err := s.sweep(ctx, q, drop{})
-		total += n
-		return err
-	})
-	return total, errors.Join(dropErr, err)
+	var t troubles
+	for stem, err := range s.stems(ctx) {
+		if err == nil {
+			err = s.visit(ctx, stem, func(q marconi.QueueRef) error {
+				n, err := s.sweep(ctx, q, drop{})
+				total += n
+				return err
+			})
+		}
+		if t.note(err); t.tooMany() || ctx.Err() != nil {
+			break
+		}
+	}
+	return total, errors.Join(dropErr, t.all())
 }
 
 // sweep removes the messages of a queue that have expired long enough ago or were purged, or went with a drop, then their leases, and
