@@ -15,7 +15,8 @@
 //	m/<message>.L<3 generation>     lease: the claim's ID. c= claim, b= which of the ID's claims, n= claim count, x= end and y= TTL that a
 //	                                claim has raised. Created once, by If-None-Match: *. Generations beyond fff are M<6>
 //	c/<claim>                       claim: JSON: its TTL, last update, and messages. e= end, b= birth, by= node, r= which writing
-//	c/!purge                        a purge: of what was stored 10 s before, of names up to b=, and of node n= up to u=. v= which purge
+//	c/!purge                        a purge: of what was stored 10 s before, of names up to b=, and of node n= up to u=. v= which purge.
+//	                                It stays until a sweep, 25 h later or more, has removed all that
 //
 // The container NAMESPACE has what holds of all queues: control, the ID of the control store, and shards. Beside them, for each queue that
 // was deleted, is dropped/<its container>, whose it was. u= up to which name of the process n=, which deleted it, all has gone, and all of others.
@@ -64,7 +65,7 @@
 //	pop L             as a claim without its last PUT; 2 bulk deletes
 //	stats             1 listing for 10 000 names, 1 listing of claims
 //	purge             1 PUT, 1 HEAD, 1 listing for 10 000 names of the last 70 s; for those of the last 10 s 1 bulk delete for 1 000;
-//	                  the rest later
+//	                  the rest later; a day later 1 HEAD, 1 DELETE
 //	queue delete      1 PUT; later 4 listings and 2 bulk deletes for 10 000 names, 2 requests for the container; and until an hour has
 //	                  passed 1 GET and 1 listing each time that all is looked through, then 1 DELETE
 //	wait              2 listings each second, a process and queue that somebody waits for

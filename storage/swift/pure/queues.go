@@ -190,8 +190,7 @@ func (s *Store) purge(ctx context.Context, q marconi.QueueRef) error {
 	p := purgeAttributes{
 		before: placeAt(s.o.Now().Add(-proxySkew - longestPut).UnixMicro()), emptied: s.names.latest(), node: s.names.node, text: randomHex(8),
 	}
-	a := objects.Attributes{ContentType: p.String(), DeleteAt: s.o.Now().Add(keepMarks)}
-	err := s.put(ctx, at.purge(), nil, a)
+	err := s.put(ctx, at.purge(), nil, objects.Attributes{ContentType: p.String()})
 	if errors.Is(err, objects.ErrContainer) {
 		return nil // nobody has posted
 	}

@@ -167,12 +167,16 @@ func (s *Store) sweepAll(ctx context.Context) (int, error) {
 // sweep removes the messages of a queue that have expired long enough ago or were purged, or went with a drop, then their leases, and
 // says how many messages that were.
 func (s *Store) sweep(ctx context.Context, q marconi.QueueRef, d drop) (total int, err error) {
+	var v *view
 	for w := s.walkBehind(s.placeOf(q), ""); !w.done(); {
 		records, err := w.next(ctx, 0)
-		if err != nil || len(records) == 0 {
+		if err != nil {
 			return total, err
 		}
-		v := s.viewOf(q)
+		if len(records) == 0 {
+			break
+		}
+		v = s.viewOf(q)
 		if d.upTo != "" {
 			v.mark.drop = d
 		}
@@ -181,7 +185,30 @@ func (s *Store) sweep(ctx context.Context, q marconi.QueueRef, d drop) (total in
 			return total, err
 		}
 	}
-	return total, nil
+	if v == nil {
+		return total, nil // claims were not listed, nor the mark of a purge
+	}
+	return total, s.forgetPurge(ctx, v)
+}
+
+// forgetPurge removes the mark of a purge when all that it covers has been removed, and no listing can come late any more. Before that
+// it has no end: what was purged would be back.
+func (s *Store) forgetPurge(ctx context.Context, v *view) error {
+	p := v.mark.purge
+	if p.stored.IsZero() || s.o.Now().Sub(p.stored) <= keepMarks {
+		return nil
+	}
+	o, err := s.c.Head(ctx, v.at.purge(), true)
+	if isMissing(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if found, ok := parsePurge(o.ContentType); !ok || found.text != p.text {
+		return nil // there is a later one
+	}
+	return s.c.Delete(ctx, v.at.purge())
 }
 
 func (s *Store) sweepPage(ctx context.Context, v *view, records []record) (int, error) {
