@@ -270,7 +270,5 @@ func (s *Store) reapLeases(at place, names []string, mine map[string]held) {
 		}
 		s.reaper.add(at.leases(name, h.Generation)...)
 	}
-	if len(unknown) > 0 {
-		s.reaper.addTask(func(ctx context.Context) error { return s.reapUnknown(ctx, at, unknown) })
-	}
+	s.reaper.addOrphans(at, unknown)
 }

@@ -59,7 +59,7 @@ func (s *Store) DeleteQueue(ctx context.Context, q marconi.QueueRef) error {
 	s.ready.drop(s.placeOf(q).stem)
 	err := s.noteDrop(ctx, q, d)
 	noted := err == nil
-	s.reaper.addTask(func(ctx context.Context) error {
+	s.reaper.addTask(task{alone: !noted, do: func(ctx context.Context) error {
 		if !noted {
 			if err := s.noteDrop(ctx, q, d); err != nil {
 				return err
@@ -68,7 +68,7 @@ func (s *Store) DeleteQueue(ctx context.Context, q marconi.QueueRef) error {
 		}
 		_, err := s.reapQueue(ctx, q, d)
 		return err
-	})
+	}})
 	return err
 }
 

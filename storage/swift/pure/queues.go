@@ -205,10 +205,10 @@ func (s *Store) purge(ctx context.Context, q marconi.QueueRef) error {
 		return err
 	}
 	s.marks.set(q, s.o.Now(), func(m *mark) { m.note(purge{p, o.Modified}) })
-	s.reaper.addTask(func(ctx context.Context) error {
+	s.reaper.addTask(task{do: func(ctx context.Context) error {
 		_, err := s.sweep(ctx, q, drop{})
 		return err
-	})
+	}})
 	return s.removeBehind(ctx, q, p.before)
 }
 

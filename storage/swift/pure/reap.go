@@ -20,9 +20,11 @@ const (
 	// lastReap is for how long a store that is closed goes on to remove what it was about to.
 	lastReap = 5 * time.Second
 
-	// What waits to be removed is bounded: Swift removes everything by itself, a day after it was of use.
-	mostPaths = 100_000
-	mostTasks = 10_000
+	// What waits to be removed is bounded: Swift removes objects by themselves, a day after they were of use, and what was to be done with
+	// queues is finished by the next that looks through all.
+	mostPaths   = 100_000
+	mostOrphans = 100_000
+	mostTasks   = 10_000
 
 	// What fails is tried again after a second, and after twice as long each time, up to this.
 	longestRest = 5 * time.Minute
@@ -30,13 +32,17 @@ const (
 
 // A reaper holds what is to be removed in the background.
 type reaper struct {
-	mu    sync.Mutex // guards what follows
-	paths []objects.Path
-	tasks []task
+	mu      sync.Mutex // guards what follows
+	paths   []objects.Path
+	orphans map[place][]string // deleted messages that may have left leases, by their queue
+	known   int                // of them
+	tasks   []task
 }
 
+// A task is something to be done with a queue.
 type task struct {
 	do    func(ctx context.Context) error
+	alone bool // nothing in Swift tells anybody else of it
 	tries int
 	after time.Time // not before
 }
@@ -50,24 +56,37 @@ func (r *reaper) add(paths ...objects.Path) {
 	r.paths = append(r.paths, paths[:min(len(paths), mostPaths-len(r.paths))]...)
 }
 
-// addTask has something done that finds out what to remove.
-func (r *reaper) addTask(do func(ctx context.Context) error) { r.addAgain(task{do: do}) }
-
-func (r *reaper) addAgain(t task) {
+// addOrphans has the leases removed of messages of a queue that were deleted: a listing has to tell which they are.
+func (r *reaper) addOrphans(at place, names []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.tasks) < mostTasks {
+	names = names[:min(len(names), mostOrphans-r.known)]
+	if len(names) == 0 {
+		return
+	}
+	if r.orphans == nil {
+		r.orphans = map[place][]string{}
+	}
+	r.orphans[at] = append(r.orphans[at], names...)
+	r.known += len(names)
+}
+
+// addTask has something done with a queue.
+func (r *reaper) addTask(t task) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if t.alone || len(r.tasks) < mostTasks {
 		r.tasks = append(r.tasks, t)
 	}
 }
 
 // empty gives what there is to do.
-func (r *reaper) empty() ([]objects.Path, []task) {
+func (r *reaper) empty() ([]objects.Path, map[place][]string, []task) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	paths, tasks := r.paths, r.tasks
-	r.paths, r.tasks = nil, nil
-	return paths, tasks
+	paths, orphans, tasks := r.paths, r.orphans, r.tasks
+	r.paths, r.orphans, r.known, r.tasks = nil, nil, 0, nil
+	return paths, orphans, tasks
 }
 
 // reapAlways removes what is to be removed, until the store is closed.
@@ -101,32 +120,44 @@ func (s *Store) reapLast() {
 	}
 }
 
-// reap does what there is to do. What fails is done again later, for nothing else removes the containers of a queue: after a rest, or
-// at once where all is to be tried.
+// reap does what there is to do. What fails is done again later: after a rest, or at once where all is to be tried.
 func (s *Store) reap(ctx context.Context, all bool) error {
-	paths, tasks := s.reaper.empty()
+	paths, orphans, tasks := s.reaper.empty()
 	err := s.removeAll(ctx, paths)
 	if err != nil {
 		s.reaper.add(paths...)
 	}
 	errs := []error{err}
-	for _, t := range tasks {
-		if !all && time.Now().Before(t.after) {
-			s.reaper.addAgain(t)
-			continue
-		}
-		err := t.do(ctx)
+	for at, names := range orphans {
+		err := s.reapOrphans(ctx, at, names)
 		if err != nil {
-			t.after = time.Now().Add(min(time.Second<<min(t.tries, 10), longestRest))
-			t.tries++
-			s.reaper.addAgain(t)
+			s.reaper.addOrphans(at, names)
 		}
-		if !errors.Is(err, errNotEmpty) { // that is no trouble
-			errs = append(errs, err)
-		}
+		errs = append(errs, err)
+	}
+	for _, t := range tasks {
+		errs = append(errs, s.try(ctx, t, all))
 	}
 	s.marks.forget(s.o.Now())
 	return errors.Join(errs...)
+}
+
+// try does a task if its time has come, and has it done again if that fails.
+func (s *Store) try(ctx context.Context, t task, now bool) error {
+	if !now && time.Now().Before(t.after) {
+		s.reaper.addTask(t)
+		return nil
+	}
+	err := t.do(ctx)
+	if err != nil {
+		t.after = time.Now().Add(min(time.Second<<min(t.tries, 10), longestRest))
+		t.tries++
+		s.reaper.addTask(t)
+	}
+	if errors.Is(err, errNotEmpty) { // that is no trouble
+		return nil
+	}
+	return err
 }
 
 // Collect implements [marconi.DataStore].
@@ -282,8 +313,8 @@ func (s *Store) removeRecords(ctx context.Context, at place, records []record, g
 	return len(messages), s.removeAll(ctx, leases)
 }
 
-// reapUnknown removes the leases of deleted messages, as far as a listing shows them without the message.
-func (s *Store) reapUnknown(ctx context.Context, at place, names []string) error {
+// reapOrphans removes the leases of deleted messages, as far as a listing shows them without the message.
+func (s *Store) reapOrphans(ctx context.Context, at place, names []string) error {
 	listed, err := s.over(ctx, at, slices.Min(names), slices.Max(names))
 	if err != nil {
 		return err

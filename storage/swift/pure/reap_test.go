@@ -1,6 +1,7 @@
 package pure
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -37,6 +38,13 @@ func (f *fixture) collect() int {
 		f.t.Fatalf("Collect: %v", err)
 	}
 	return n
+}
+
+func (f *fixture) must(err error) {
+	f.t.Helper()
+	if err != nil {
+		f.t.Fatal(err)
+	}
 }
 
 // claimTwice leaves two leases on each message.
@@ -237,4 +245,65 @@ func TestADeletionOutlivesALongOutage(t *testing.T) {
 	if !slices.Equal(all, []string{"marconi"}) { // the store's own
 		t.Errorf("when the outage is over the containers %v are left", all)
 	}
+}
+
+// TestBulkDeletesPushOutNoDeletion has many bulk deletes wait, and a queue deleted behind them.
+func TestBulkDeletesPushOutNoDeletion(t *testing.T) {
+	f := newFixture(t)
+	ids := f.post(messages(1, 600)...)
+	for range mostTasks {
+		f.must(f.DeleteMessages(t.Context(), f.q, ids, nil))
+	}
+	f.must(f.DeleteQueue(t.Context(), f.q))
+	f.must(f.reap(t.Context(), true))
+	f.wantNoContainers("after a deletion behind bulk deletes")
+}
+
+// TestWhatWaitsIsBounded has more bulk deletes wait than there is room for.
+func TestWhatWaitsIsBounded(t *testing.T) {
+	f := newFixture(t)
+	at, names := f.placeOf(f.q), make([]string, mostOrphans/3)
+	for range 4 {
+		f.reaper.addOrphans(at, names)
+	}
+	if n := len(f.reaper.orphans[at]); n != mostOrphans {
+		t.Errorf("%d messages wait for their leases to be removed, want %d", n, mostOrphans)
+	}
+	f.reaper = newReaper()
+}
+
+// TestManyBulkDeletesAreOneListing is what their leases cost that no claim told of.
+func TestManyBulkDeletesAreOneListing(t *testing.T) {
+	f := newFixture(t)
+	ids := f.post(messages(20, 600)...)
+	claimTwice(f)
+	for _, id := range ids {
+		if err := f.DeleteMessages(t.Context(), f.q, []marconi.MessageID{id}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const want = "delete-many 1, list 1"
+	if got := f.counts(func() { f.must(f.reap(t.Context(), true)) }); got != want {
+		t.Errorf("after 20 bulk deletes the requests are %q, want %q", got, want)
+	}
+}
+
+// TestADeletionThatNobodyKnowsOfIsKept fails to write down a deletion when more waits to be done than is kept in memory.
+func TestADeletionThatNobodyKnowsOfIsKept(t *testing.T) {
+	f := newFixture(t)
+	f.post(messages(1, 600)...)
+	for range mostTasks + 1 {
+		f.reaper.addTask(task{do: func(context.Context) error { return nil }})
+	}
+	if n := len(f.reaper.tasks); n != mostTasks {
+		t.Errorf("%d tasks wait, want %d at most", n, mostTasks)
+	}
+	f.faulty.Fail(swifttest.Put, 1, swifttest.Refused)
+	f.faulty.Fail(swifttest.Put, 2, swifttest.Refused)
+	f.faulty.Fail(swifttest.Put, 3, swifttest.Refused)
+	if err := f.DeleteQueue(t.Context(), f.q); err == nil {
+		t.Error("DeleteQueue = nil though nothing was stored of it")
+	}
+	f.must(f.reap(t.Context(), true))
+	f.wantNoContainers("after a deletion that only this process knew of")
 }
