@@ -51,13 +51,13 @@
 //	post n            1 PUT; n > 1, or the first of a process to a queue: 1 bulk upload a container
 //	list L            2 listings, L GET in parallel; more listings behind 512 names that are filtered out
 //	get 1             1 GET and 1 listing in parallel, then 1 HEAD if it was ever leased
-//	get n             1 listing for 10 000 names between them, 1 listing of claims, n GET in parallel
+//	get n             1 listing, or up to n where many names lie between them, 1 listing of claims, n GET in parallel
 //	first             2 listings, 1 GET
 //	claim L           2 listings, 1 PUT, L PUT in parallel, L HEAD and L GET in parallel, 1 PUT; and before the leases 1 HEAD for
 //	                  each former lease and its claim; and the same once more for dead letters, beside the others. Behind 512 names
 //	                  that are passed over: 1 listing more for 10 000 names, and 1 more of claims
 //	claim get         1 + n GET in parallel
-//	claim update      1 GET, 1 PUT, 1 listing; and n POST if it extends messages, n HEAD in the last 2 s of the claim
+//	claim update      1 GET, 1 PUT, 1 listing, or more as for get n; and n POST if it extends messages, n HEAD in the last 2 s of the claim
 //	claim release     1 DELETE
 //	delete            with its claim: 1 GET, 1 DELETE. Without: 1 listing, 1 HEAD and another if it was ever leased, 1 DELETE; 1 HEAD more
 //	                  if it is refused

@@ -226,7 +226,7 @@ func (s *Store) Messages(ctx context.Context, q marconi.QueueRef, ids []marconi.
 		return nil, nil
 	}
 	v := s.viewOf(q)
-	listed, err := s.over(ctx, v.at, slices.Min(names), slices.Max(names))
+	listed, err := s.recordsOf(ctx, v.at, names)
 	if err == nil {
 		err = v.readClaims(ctx)
 	}

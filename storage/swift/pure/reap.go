@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -315,13 +314,13 @@ func (s *Store) removeRecords(ctx context.Context, at place, records []record, g
 
 // reapOrphans removes the leases of deleted messages, as far as a listing shows them without the message.
 func (s *Store) reapOrphans(ctx context.Context, at place, names []string) error {
-	listed, err := s.over(ctx, at, slices.Min(names), slices.Max(names))
+	listed, err := s.recordsOf(ctx, at, names)
 	if err != nil {
 		return err
 	}
 	var leases []objects.Path
-	for _, name := range names {
-		if r := listed[name]; !r.found {
+	for name, r := range listed {
+		if !r.found {
 			leases = append(leases, at.leases(name, r.generation)...)
 		}
 	}

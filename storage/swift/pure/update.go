@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/marconi-mq/marconi"
 	"github.com/marconi-mq/marconi/storage/swift/objects"
@@ -150,7 +149,7 @@ func (s *Store) lookAgain(ctx context.Context, v *view, c claimAttributes, conte
 	for i, h := range content.Held {
 		names[i] = h.Name
 	}
-	listed, err := s.over(ctx, v.at, slices.Min(names), slices.Max(names))
+	listed, err := s.recordsOf(ctx, v.at, names)
 	if err != nil {
 		return nil, err
 	}

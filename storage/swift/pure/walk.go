@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -88,14 +89,9 @@ func (s *Store) walkBack(p place) *walk {
 	return w
 }
 
-// walkOver begins a walk over the names from first to last.
-func (s *Store) walkOver(p place, first, last string) *walk {
-	w := s.walkBehind(p, "")
-	for i := range w.shards {
-		w.shards[i].marker = beforeName(first)
-	}
-	w.end = last
-	return w
+// walkOver begins a walk over the names from first to last in one container.
+func (s *Store) walkOver(container, first, last string) *walk {
+	return &walk{s: s, end: last, shards: []shardWalk{{container: container, marker: beforeName(first)}}}
 }
 
 // beforeName is a marker in front of a message's own entry, and behind everything of the message before.
@@ -250,29 +246,63 @@ func (s *Store) sawNames(records []record) {
 
 // one gives the record of one message, which may be empty.
 func (s *Store) one(ctx context.Context, p place, name string) (record, error) {
-	r := record{name: name}
-	w := s.walkOver(p, name, name)
-	for i := range w.shards { // only one container has it
-		w.shards[i].done = w.shards[i].container != p.containerOf(name)
-	}
-	records, err := w.next(ctx, 0)
+	records, err := s.walkOver(p.containerOf(name), name, name).next(ctx, 0)
 	if err != nil || len(records) == 0 {
-		return r, err
+		return record{name: name}, err
 	}
 	return records[0], nil
 }
 
-// over gives the records of the names from first to last, by name.
-func (s *Store) over(ctx context.Context, p place, first, last string) (map[string]record, error) {
-	found := map[string]record{}
-	for w := s.walkOver(p, first, last); !w.done(); {
-		records, err := w.next(ctx, 0)
-		if err != nil {
-			return nil, err
+// recordsOf gives the records of some messages, by name; what no listing shows is missing. Of what lies between them no more is read
+// than comes with them: each listing is of a page, and begins at a name that is wanted. For the names may be a client's, and far apart.
+func (s *Store) recordsOf(ctx context.Context, p place, names []string) (map[string]record, error) {
+	byContainer := map[string][]string{}
+	for _, name := range names {
+		container := p.containerOf(name)
+		byContainer[container] = append(byContainer[container], name)
+	}
+	containers := slices.Collect(maps.Keys(byContainer))
+	found := make([][]record, len(containers))
+	err := s.parallel(len(containers), func(i int) (err error) {
+		found[i], err = s.recordsIn(ctx, containers[i], byContainer[containers[i]])
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[string]record, len(names))
+	for _, r := range slices.Concat(found...) {
+		all[r.name] = r
+	}
+	return all, nil
+}
+
+// recordsIn gives the records of messages that are in one container.
+func (s *Store) recordsIn(ctx context.Context, container string, names []string) ([]record, error) {
+	slices.Sort(names)
+	names = slices.Compact(names)
+	last := names[len(names)-1]
+	size := max(firstPage, 4*len(names)) // with their leases
+	var all []record
+	for len(names) > 0 {
+		w := s.walkOver(container, names[0], last)
+		records, err := w.next(ctx, size)
+		if err != nil || len(records) == 0 {
+			return all, err
 		}
 		for _, r := range records {
-			found[r.name] = r
+			if _, wanted := slices.BinarySearch(names, r.name); wanted {
+				all = append(all, r)
+			}
 		}
+		if w.done() {
+			return all, nil
+		}
+		passed, isLast := slices.BinarySearch(names, records[len(records)-1].name)
+		if isLast {
+			passed++
+		}
+		names = names[passed:]
 	}
-	return found, nil
+	return all, nil
 }
