@@ -13,6 +13,7 @@ import (
 
 	"github.com/marconi-mq/marconi"
 	"github.com/marconi-mq/marconi/internal/door"
+	"github.com/marconi-mq/marconi/internal/pause"
 	"github.com/marconi-mq/marconi/internal/recent"
 	"github.com/marconi-mq/marconi/internal/wake"
 	"github.com/marconi-mq/marconi/storage/swift/objects"
@@ -43,7 +44,12 @@ type Options struct {
 
 	Now    func() time.Time // nil: time.Now
 	Logger *slog.Logger     // for trouble in the background; nil: nothing is logged
+
+	settle time.Duration // from making a setting until it is read back; 0: settleFor; less: none, as tests have it
 }
+
+// settleFor is longer than a PUT takes: two that are under way at one moment both seem to make the object, and the later one stays.
+const settleFor = 250 * time.Millisecond
 
 // withDefaults fills what was left out.
 func (o Options) withDefaults() Options {
@@ -55,6 +61,7 @@ func (o Options) withDefaults() Options {
 	o.PollEvery = cmp.Or(o.PollEvery, time.Second)
 	o.ReapEvery = cmp.Or(o.ReapEvery, time.Second)
 	o.SweepEvery = cmp.Or(o.SweepEvery, time.Hour)
+	o.settle = cmp.Or(o.settle, settleFor)
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -184,7 +191,7 @@ func (s *Store) Bind(ctx context.Context, control string, adopt bool) error {
 }
 
 // settle gives the text that is kept there for ever: the given one if there was none. Of two that settle at one moment
-// both may be told 201, so what counts is what is read back.
+// both may be told 201, so what counts is what is read back when both PUTs are over.
 func (s *Store) settle(ctx context.Context, at objects.Path, text string) (string, error) {
 	found, err := s.c.Get(ctx, at, true)
 	if err == nil || !errors.Is(err, objects.ErrMissing) {
@@ -205,6 +212,9 @@ func (s *Store) settle(ctx context.Context, at objects.Path, text string) (strin
 	}
 	err = s.c.Put(ctx, at, []byte(text), plainText(text), objects.Anew)
 	if err != nil && !errors.Is(err, objects.ErrExists) {
+		return "", err
+	}
+	if err := pause.For(ctx, s.o.settle); err != nil {
 		return "", err
 	}
 	found, err = s.c.Get(ctx, at, true)

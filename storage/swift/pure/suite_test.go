@@ -21,6 +21,7 @@ const weak = storagetest.NotFIFO | storagetest.NotExclusive
 
 func mustOpen(t testing.TB, c objects.Client, o Options) *Store {
 	t.Helper()
+	o.settle = -1 // nobody else opens it for the first time
 	s, err := New(t.Context(), c, o)
 	if err != nil {
 		t.Fatal(err)
