@@ -129,6 +129,7 @@ func (v *view) bodies(ctx context.Context, records []record) ([]marconi.Message,
 type mark struct {
 	drop  drop  // the queue was deleted
 	purge purge // the latest that is known
+	made  time.Time
 }
 
 // A purge has taken what was there when it began.
@@ -164,15 +165,25 @@ func (m *mark) note(p purge) {
 	}
 }
 
-// marks are those that this process has made. They are kept longer than listings may lag.
+// marks are those that this process has made. They are kept longer than listings may lag, but not more than so many: what they cover is
+// removed within seconds, and what they say of a purge stands in Swift as well.
 type marks struct {
-	mu   sync.Mutex // guards what follows
-	all  map[marconi.QueueRef]mark
-	made map[marconi.QueueRef]time.Time
+	mu    sync.Mutex // guards what follows
+	all   map[marconi.QueueRef]mark
+	turns []turn // in which they were made, each time
 }
 
-// keepMarks is for how long a mark is kept. What then still shows up was posted long after it, by somebody who had not heard.
-const keepMarks = 25 * time.Hour
+// A turn is when the mark of a queue was made, or made anew.
+type turn struct {
+	q    marconi.QueueRef
+	made time.Time
+}
+
+const (
+	// keepMarks is for how long a mark is kept. What then still shows up was posted long after it, by somebody who had not heard.
+	keepMarks = 25 * time.Hour
+	mostMarks = 20_000
+)
 
 func (m *marks) of(q marconi.QueueRef) mark {
 	m.mu.Lock()
@@ -185,21 +196,32 @@ func (m *marks) set(q marconi.QueueRef, now time.Time, change func(*mark)) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.all == nil {
-		m.all, m.made = map[marconi.QueueRef]mark{}, map[marconi.QueueRef]time.Time{}
+		m.all = map[marconi.QueueRef]mark{}
 	}
 	one := m.all[q]
 	change(&one)
-	m.all[q], m.made[q] = one, now
+	one.made = now
+	m.all[q] = one
+	m.turns = append(m.turns, turn{q, now})
+	for len(m.turns) > mostMarks {
+		m.dropFirst()
+	}
 }
 
 // forget drops marks that are old.
 func (m *marks) forget(now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for q, made := range m.made {
-		if now.Sub(made) > keepMarks {
-			delete(m.all, q)
-			delete(m.made, q)
-		}
+	for len(m.turns) > 0 && now.Sub(m.turns[0].made) > keepMarks {
+		m.dropFirst()
+	}
+}
+
+// dropFirst drops the oldest mark, unless it was made anew since.
+func (m *marks) dropFirst() {
+	first := m.turns[0]
+	m.turns = m.turns[1:]
+	if m.all[first.q].made.Equal(first.made) {
+		delete(m.all, first.q)
 	}
 }
