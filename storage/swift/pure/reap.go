@@ -25,6 +25,9 @@ const (
 	mostOrphans = 100_000
 	mostTasks   = 10_000
 
+	// firstSweep is by how much sooner the first look through all queues comes: somebody may have died, or restart before an hour is over.
+	firstSweep = 12
+
 	// What fails is tried again after a second, and after twice as long each time, up to this.
 	longestRest = 5 * time.Minute
 )
@@ -90,7 +93,7 @@ func (r *reaper) empty() ([]objects.Path, map[place][]string, []task) {
 
 // reapAlways removes what is to be removed, until the store is closed.
 func (s *Store) reapAlways() {
-	reap, sweep := time.NewTicker(s.o.ReapEvery), time.NewTicker(s.o.SweepEvery)
+	reap, sweep := time.NewTicker(s.o.ReapEvery), time.NewTimer(s.o.SweepEvery/firstSweep)
 	defer reap.Stop()
 	defer sweep.Stop()
 	for {
@@ -103,6 +106,7 @@ func (s *Store) reapAlways() {
 			err = s.reap(s.living, false)
 		case <-sweep.C:
 			_, err = s.sweepAll(s.living)
+			sweep.Reset(s.o.SweepEvery)
 		}
 		if err != nil && s.living.Err() == nil {
 			s.o.Logger.Warn("removing what is of no use any more failed; it is tried again", "error", err)

@@ -39,7 +39,7 @@ type Options struct {
 	PollEvery time.Duration
 	// ReapEvery is how often what was deleted is removed, in the background; 0 is a second.
 	ReapEvery time.Duration
-	// SweepEvery is how often all queues are looked through for what has expired; 0 is an hour.
+	// SweepEvery is how often all queues are looked through for what has expired; 0 is an hour. The first time comes in a twelfth of that.
 	SweepEvery time.Duration
 
 	Now    func() time.Time // nil: time.Now
