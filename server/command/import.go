@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -87,7 +88,7 @@ func (i *importing) run(ctx context.Context) (int, error) {
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal has its usual effect: the end
 
-	o := storage.Options{Logger: slog.New(slog.NewTextHandler(i.process.Stderr, nil))}
+	o := storage.Options{Logger: slog.New(slog.NewTextHandler(i.process.Stderr, nil)), CallTime: time.Minute} // nobody waits
 	source, err := i.sources[scheme(i.from)](ctx, i.from, o)
 	if err != nil {
 		return unopened(ctx, err)

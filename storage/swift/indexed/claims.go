@@ -2,7 +2,6 @@ package indexed
 
 import (
 	"context"
-	"crypto/rand"
 	"maps"
 	"slices"
 	"time"
@@ -11,39 +10,38 @@ import (
 	"github.com/marconi-mq/marconi/storage/swift/objects"
 )
 
-// Claim implements [marconi.ClaimStore]. A message whose body can't be found stays held, unseen, until the claim ends, or one beside it that
-// no client knows. When Swift gives no answer nothing is claimed; but the attempt has counted, unless the queue has dead letters.
+// Claim implements [marconi.ClaimStore]. A message whose body can't be found stays under the claim, unseen, until that ends. When
+// Swift gives no answer nothing is claimed; but the attempt has counted, unless the queue has dead letters.
 func (s *Store) Claim(ctx context.Context, q marconi.QueueRef, c marconi.ClaimRequest) (marconi.Claimed, error) {
 	if err := s.enter(ctx); err != nil {
 		return marconi.Claimed{}, err
 	}
 	defer s.door.Leave()
-	for {
-		got, lost, err := s.claim(ctx, q, c)
-		if err != nil || lost == 0 || len(got.Messages)+len(got.Spent) > 0 {
-			return got, err
-		}
-		if err := s.setAside(ctx, q, c, lost); err != nil { // there may be others behind them
-			return marconi.Claimed{}, err
-		}
+	got, lost, err := s.claim(ctx, q, c)
+	if err != nil || lost == 0 || len(got.Messages)+len(got.Spent) > 0 || c.MaxClaims > 0 { // another attempt would count
+		return got, err
 	}
+	return s.claimBehind(ctx, q, c, lost)
 }
 
-// setAside holds lost messages, which a claim got and nothing else, under a claim of their own.
-func (s *Store) setAside(ctx context.Context, q marconi.QueueRef, c marconi.ClaimRequest, lost int) error {
+// claimBehind claims once more where all that was claimed is lost: as many behind those. If these, too, are lost, the next claim comes
+// behind them, for they stay held.
+func (s *Store) claimBehind(ctx context.Context, q marconi.QueueRef, c marconi.ClaimRequest, lost int) (marconi.Claimed, error) {
 	if err := s.index.Release(ctx, q, c.ID); err != nil {
-		return err
+		return marconi.Claimed{}, err
 	}
-	aside := marconi.ClaimRequest{ID: marconi.ClaimID("lost-" + rand.Text()), TTL: c.TTL, Limit: lost}
-	got, err := s.index.Claim(ctx, q, aside)
-	if err != nil {
-		return err
+	wide := c
+	wide.Limit += lost
+	got, _, err := s.claim(ctx, q, wide)
+	if err != nil || len(got.Messages) <= c.Limit {
+		return got, err
 	}
-	entries := s.read(ctx, q, got.Messages)
-	if err = trouble(entries); err != nil || len(s.found(entries)) > 0 { // it is to hold none that can be read
-		s.giveBack(ctx, q, aside.ID)
+	// Some were found again.
+	if err := s.index.Release(ctx, q, c.ID); err != nil {
+		return marconi.Claimed{}, err
 	}
-	return err
+	got, _, err = s.claim(ctx, q, c)
+	return got, err
 }
 
 // claim claims once, and tells how many of the messages have lost their bodies.

@@ -130,33 +130,31 @@ func TestPopBehindLostSegments(t *testing.T) {
 	}
 }
 
-// Where all that a claim gets is lost, it looks further; the lost ones stay held, and the claim holds what it shows.
+// Where all that a claim gets is lost, it looks once behind that. The lost ones stay under the claim, unseen.
 func TestClaimBehindLostSegments(t *testing.T) {
 	f := newFixture(t, Options{})
-	ids := f.postSingly(600, numbers(1, 6)...)
-	find := f.lose(ids[:4]...)
+	ids := f.postSingly(600, numbers(1, 9)...)
+	find := f.lose(ids[:6]...)
 	claim, got := f.claim(300, 2)
-	f.want("Claim of two", got, "5 6")
+	f.want("Claim of two, of which four are lost", got, "")
+	_, got = f.claim(300, 2)
+	f.want("the next, of which two are lost", got, "7 8")
 	c, err := f.Claimed(f.ctx(), f.q, claim)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.want("what it holds", c.Messages, "5 6")
-	none, got := f.claim(300, 2)
-	f.want("the next claim", got, "")
-	if _, err := f.Claimed(f.ctx(), f.q, none); !errors.Is(err, marconi.ErrNoClaim) {
-		t.Errorf("a claim that got nothing is %v", err)
+	if err != nil || len(c.Messages) > 0 {
+		t.Errorf("the first shows %q, %v", bodiesOf(c.Messages), err)
 	}
 	find()
+	_, got = f.claim(300, 9)
+	f.want("when they are found, but held", got, "9")
 	f.clock.pass(300 * time.Second)
-	_, got = f.claim(300, 6)
-	f.want("when they are found", got, "1 2 3 4 5 6")
+	_, got = f.claim(300, 9)
+	f.want("when the claims have ended", got, "1 2 3 4 5 6 7 8 9")
 }
 
-// What is found again in time is not set aside.
+// What is found again amid a claim is handed out, and no more than was asked for.
 func TestClaimOfSegmentsThatAreFoundAgain(t *testing.T) {
 	f := newFixture(t, Options{})
-	ids := f.postSingly(600, "1", "2")
+	ids := f.postSingly(600, numbers(1, 4)...)
 	find := f.lose(ids...)
 	f.index.plan(func(name string) (before, after error) {
 		if name == "Release" {
@@ -166,6 +164,26 @@ func TestClaimOfSegmentsThatAreFoundAgain(t *testing.T) {
 	})
 	_, got := f.claim(300, 2)
 	f.want("a claim", got, "1 2")
+	_, got = f.claim(300, 2)
+	f.want("the next", got, "3 4")
+}
+
+// Where claims are counted, an attempt that shows nothing is made once.
+func TestClaimOfLostSegmentsCountsOnce(t *testing.T) {
+	f := newFixture(t, Options{})
+	find := f.lose(f.postSingly(600, numbers(1, 2)...)...)
+	c := marconi.ClaimRequest{ID: newClaimID(), TTL: 60, Limit: 2, MaxClaims: 2}
+	if got, err := f.Claim(f.ctx(), f.q, c); err != nil || len(got.Messages) > 0 {
+		t.Fatalf("a claim of what is lost gives %q, %v", bodiesOf(got.Messages), err)
+	}
+	find()
+	f.clock.pass(time.Minute)
+	c.ID = newClaimID()
+	got, err := f.Claim(f.ctx(), f.q, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.want("when they are found", got.Messages, "1 2")
 }
 
 // What a proxy does not find at first may be on another replica.

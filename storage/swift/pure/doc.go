@@ -86,7 +86,7 @@
 // shown, and up to the horizon of the page, which lies two spans before it was made: the listing horizon (5 s), which has to cover the
 // lag and what the processes' clocks differ by, and what a post may take (the server's request_timeout, 5 s), for a name tells when its
 // post began. What lies between the places is looked at again; names that were there are remembered by 32-bit hashes in the marker, up
-// to 64, and passed over, so that a late one is shown once it is there. If there were more, what lies between is looked at once more
+// to 128, and passed over, so that a late one is shown once it is there. If there were more, what lies between is looked at once more
 // when the horizon has passed it, and what is not remembered is shown again: twice rather than never.
 //
 // What this process has deleted, it leaves out of listings, the last 20 000 messages.

@@ -64,7 +64,7 @@ func (r *reader) check(t interface{ Errorf(string, ...any) }, ids []marconi.Mess
 }
 
 // TestNothingIsLostBehindAMarker has listings that lag by up to 3 s, and a process whose clock is 1.5 s behind. Readers see
-// everything; and each message once, as long as fewer than 64 are younger than the horizon.
+// everything; and each message once, as long as fewer than 128 are younger than the horizon.
 func TestNothingIsLostBehindAMarker(t *testing.T) {
 	for _, c := range []struct {
 		rate       int // messages a turn of 500 ms
@@ -160,6 +160,13 @@ func TestAPostTakesNoLongerThanItMay(t *testing.T) {
 	}
 	if _, err := f.Post(t.Context(), f.q, marconi.Post{Messages: messages(manyMessages, 60)}); !errors.Is(err, errTooMany) {
 		t.Errorf("a post of many: %v", err)
+	}
+	f.faulty.Reset()
+	f.faulty.FailAll(swifttest.PutMany, swifttest.Refused)
+	f.faulty.FailAll(swifttest.DeleteMany, swifttest.Fault{Delay: 50 * time.Millisecond})
+	f.Store.o.PostTime = time.Second
+	if _, err := f.Post(t.Context(), f.q, marconi.Post{Messages: messages(manyMessages, 60)}); err == nil || errors.Is(err, errTooMany) {
+		t.Errorf("a post of many that is refused: %v", err)
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 // maxShown is how many names a marker remembers.
-const maxShown = 64
+const maxShown = 128
 
 // A position is what a marker says: everything up to last has been passed. But a listing may have lagged, so names between
 // final and last are looked at again: those that were there when the marker was made are remembered by a hash.

@@ -38,9 +38,12 @@ func (s *Store) Post(ctx context.Context, q marconi.QueueRef, p marconi.Post) ([
 	w := s.watched.at(q)
 	w.announce(names, p, now)
 	if err := s.upload(ctx, q, uploads); err != nil {
+		slow := errors.Is(ctx.Err(), context.DeadlineExceeded)
+		s.undo(ctx, s.placeOf(q), uploads)
 		w.withdraw(names)
 		s.lookSoon(q)
-		if len(names) >= manyMessages && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		if slow && len(names) >= manyMessages {
+			s.o.Logger.Warn("a post had not enough time", "messages", len(names), "error", err)
 			err = errTooMany
 		}
 		return nil, fmt.Errorf("post %d messages: %w", len(names), err)
@@ -75,11 +78,7 @@ func (s *Store) upload(ctx context.Context, q marconi.QueueRef, uploads []object
 		}
 		s.ready.drop(at.stem) // somebody has deleted the queue, and a late post makes it anew, to expire by itself
 	}
-	err := s.uploadMany(ctx, q, uploads)
-	if err != nil {
-		s.undo(ctx, at, uploads)
-	}
-	return err
+	return s.uploadMany(ctx, q, uploads)
 }
 
 // uploadMany stores messages in their containers.

@@ -15,7 +15,7 @@ import (
 //   - P1 all or none: several messages are several objects, and nothing makes them visible together (NotFIFO);
 //   - P3 order: parallel posts take their names before they are stored (NotFIFO);
 //   - L1 L2 nothing skipped, nothing twice: what comes late is shown once it is there, behind messages that are younger, and
-//     beyond 64 of them others are shown again (NotFIFO);
+//     beyond 128 of them others are shown again (NotFIFO);
 //   - C1, all forms, and D2 in parallel: two claims at one moment may both get a message (NotExclusive).
 const weak = storagetest.NotFIFO | storagetest.NotExclusive
 
