@@ -33,3 +33,20 @@ func TestSet(t *testing.T) {
 	s.Add(8, 9)
 	want("dropped ones take their turn", 7, 8, 9)
 }
+
+func TestMap(t *testing.T) {
+	m := NewMap[string, int](2)
+	m.Put("a", 1)
+	m.Put("b", 2)
+	m.Put("a", 3) // and keeps its turn
+	m.Put("c", 4)
+	for key, want := range map[string]int{"a": 0, "b": 2, "c": 4} {
+		if got, has := m.Get(key); got != want || has != (want > 0) {
+			t.Errorf("%s is %d, %v; want %d", key, got, has, want)
+		}
+	}
+	m.Put("c", 5)
+	if got, _ := m.Get("c"); got != 5 {
+		t.Errorf("c is %d; want what it was put to last", got)
+	}
+}
