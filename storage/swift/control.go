@@ -25,21 +25,27 @@ type controlStore struct {
 	container string
 	settle    time.Duration // from making the ID until it is read back
 
-	door    door.Door // each call goes through it
-	turns   turns
-	deleted *recent.Set[marconi.QueueKey] // queues, which listings may go on to show
+	door     door.Door // each call goes through it
+	turns    turns
+	deleted  *recent.Set[marconi.QueueRef]                      // which listings may go on to show
+	deleting *recent.Map[marconi.QueueKey, marconi.Incarnation] // asked for, without an answer that says whether it was done
 
-	id atomic.Pointer[string] // nil: not known yet
+	id   atomic.Pointer[string] // nil: not known yet
+	seen atomic.Bool            // the container was there
 }
 
 // settleID is longer than a PUT takes: two that are under way at one moment both seem to make the object, and the later one stays.
 const settleID = 250 * time.Millisecond
 
-// mostDeleted is how many of the queues that this process has deleted it remembers.
+// mostDeleted is how many of the queues that this process has deleted it remembers, and how many of those it has not.
 const mostDeleted = 10_000
 
 func newControlStore(c objects.Client, prefix, namespace string) *controlStore {
-	return &controlStore{client: c, container: join(prefix, namespace, "control"), settle: settleID, turns: newTurns(), deleted: recent.NewSet[marconi.QueueKey](mostDeleted)}
+	return &controlStore{
+		client: c, container: join(prefix, namespace, "control"), settle: settleID, turns: newTurns(),
+		deleted:  recent.NewSet[marconi.QueueRef](mostDeleted),
+		deleting: recent.NewMap[marconi.QueueKey, marconi.Incarnation](mostDeleted),
+	}
 }
 
 var errClosed = errors.New("the store is closed")
@@ -98,14 +104,14 @@ func (c *controlStore) ID(ctx context.Context) (id string, err error) {
 // findID reads the ID, or makes it.
 func (c *controlStore) findID(ctx context.Context) (string, error) {
 	at := objects.Path{Container: c.container, Name: "id"}
-	o, err := c.client.Get(ctx, at, true)
+	o, err := c.get(ctx, at)
 	if !errors.Is(err, objects.ErrMissing) {
 		return string(o.Body), err
 	}
-	if listed, err := c.isListed(ctx, at.Name); err != nil {
+	if _, listed, err := c.entry(ctx, at.Name); err != nil {
 		return "", err
 	} else if listed {
-		if o, err = c.client.Get(ctx, at, true); errors.Is(err, objects.ErrMissing) { // not just made by another process
+		if o, err = c.get(ctx, at); errors.Is(err, objects.ErrMissing) { // not just made by another process
 			err = errHidden
 		}
 		return string(o.Body), err
@@ -115,7 +121,7 @@ func (c *controlStore) findID(ctx context.Context) (string, error) {
 	if err := pause.For(ctx, c.settle); err != nil {
 		return "", err
 	}
-	o, err = c.client.Get(ctx, at, true)
+	o, err = c.get(ctx, at)
 	if err != nil {
 		return "", errors.Join(putErr, err)
 	}
@@ -126,26 +132,50 @@ func (c *controlStore) findID(ctx context.Context) (string, error) {
 // To make it anew would hide what is there.
 var errHidden = errors.New("an object is listed and can't be found in Swift at present")
 
-// isListed reports whether the container's listing shows an object of that name.
-func (c *controlStore) isListed(ctx context.Context, name string) (bool, error) {
-	entries, err := c.client.List(ctx, c.container, objects.Listing{Prefix: name, Limit: 1})
-	if errors.Is(err, objects.ErrContainer) {
-		return false, nil
+// entry is what the container's listing shows of an object.
+func (c *controlStore) entry(ctx context.Context, name string) (e objects.Entry, listed bool, err error) {
+	entries, err := c.listing(ctx, objects.Listing{Prefix: name, Limit: 1})
+	if err != nil || len(entries) == 0 || entries[0].Name != name {
+		return objects.Entry{}, false, err
 	}
-	return err == nil && len(entries) > 0 && entries[0].Name == name, err
+	return entries[0], true, nil
+}
+
+// listing lists the container. One that is not there has nothing in it, unless it was there before: then it is out of reach.
+func (c *controlStore) listing(ctx context.Context, l objects.Listing) ([]objects.Entry, error) {
+	entries, err := c.client.List(ctx, c.container, l)
+	if err == nil {
+		c.seen.Store(true)
+	}
+	if errors.Is(err, objects.ErrContainer) && !c.seen.Load() {
+		return nil, nil
+	}
+	return entries, err
+}
+
+// get asks all replicas for an object.
+func (c *controlStore) get(ctx context.Context, at objects.Path) (objects.Object, error) {
+	o, err := c.client.Get(ctx, at, true)
+	if err == nil {
+		c.seen.Store(true)
+	}
+	return o, err
 }
 
 // put stores an object, and makes the container if it is the first.
 func (c *controlStore) put(ctx context.Context, at objects.Path, body []byte, contentType string, options ...objects.PutOption) error {
 	a := objects.Attributes{ContentType: contentType}
 	err := c.client.Put(ctx, at, body, a, options...)
-	if !errors.Is(err, objects.ErrContainer) {
-		return err
+	if errors.Is(err, objects.ErrContainer) {
+		if err := c.client.MakeContainer(ctx, c.container); err != nil {
+			return err
+		}
+		err = c.client.Put(ctx, at, body, a, options...)
 	}
-	if err := c.client.MakeContainer(ctx, c.container); err != nil {
-		return err
+	if err == nil {
+		c.seen.Store(true)
 	}
-	return c.client.Put(ctx, at, body, a, options...)
+	return err
 }
 
 func randomHex(bytes int) string {

@@ -194,10 +194,11 @@ func TestAQueueIsMadeAgainThoughAListingLags(t *testing.T) {
 func TestMetadataOfTwoIsTheLast(t *testing.T) {
 	r := newRig(t, swifttest.Options{})
 	r.create("q")
-	if err := r.other().SetMetadata(t.Context(), key("p", "q"), marconi.Metadata(`{"theirs": 1}`)); err != nil {
-		t.Fatal(err)
-	}
-	r.faulty.Fail(swifttest.Put, 1, swifttest.Older) // 202: theirs is newer
+	r.faulty.Fail(swifttest.Put, 1, swifttest.Fault{Before: objects.ErrNotStored, First: func() { // 202: theirs is newer
+		if err := r.other().SetMetadata(t.Context(), key("p", "q"), marconi.Metadata(`{"theirs": 1}`)); err != nil {
+			t.Error(err)
+		}
+	}})
 	if err := r.SetMetadata(t.Context(), key("p", "q"), marconi.Metadata(`{"mine": 1}`)); err != nil {
 		t.Errorf("SetMetadata behind a newer one: %v", err)
 	}
@@ -232,9 +233,9 @@ func TestListingsThatLag(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	names := func(detailed bool) (all string) {
+	names := func(c *controlStore, detailed bool) (all string) {
 		t.Helper()
-		page, err := r.ListQueues(t.Context(), "p", marconi.QueueListing{Limit: 3, Detailed: detailed})
+		page, err := c.ListQueues(t.Context(), "p", marconi.QueueListing{Limit: 3, Detailed: detailed})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -246,15 +247,19 @@ func TestListingsThatLag(t *testing.T) {
 		}
 		return all
 	}
-	if got := names(true); got != "ade" {
-		t.Errorf("the detailed listing shows %q, want those that are there", got)
+	other := r.other()
+	if got := names(other, true); got != "ade" {
+		t.Errorf("another process's detailed listing shows %q, want those that are there", got)
 	}
-	if got := names(false); got != "abc" {
-		t.Errorf("the listing shows %q, want what Swift's shows", got)
+	if got := names(other, false); got != "abc" {
+		t.Errorf("another process's listing shows %q, want what Swift's shows", got)
+	}
+	if got := names(r.controlStore, false); got != "ade" {
+		t.Errorf("the listing shows %q to who deleted the others, want those that are there", got)
 	}
 	r.account.Settle()
-	if got := names(false); got != "ade" {
-		t.Errorf("the listing shows %q once it has caught up", got)
+	if got := names(other, false); got != "ade" {
+		t.Errorf("another process's listing shows %q once it has caught up", got)
 	}
 }
 
@@ -416,6 +421,7 @@ func TestRequestsOfTheControlStore(t *testing.T) {
 	cost("create", 3, func() error { _, _, err := r.CreateQueue(ctx, key("p", "q2"), nil); return err })
 	cost("create what is there", 2, func() error { _, _, err := r.CreateQueue(ctx, key("p", "q"), nil); return err })
 	cost("get", 1, func() error { _, err := r.Queue(ctx, key("p", "q")); return err })
+	cost("get what is not there", 2, func() error { return missing(r.Queue(ctx, key("p", "none"))) })
 	cost("set metadata", 2, func() error { return r.SetMetadata(ctx, key("p", "q"), nil) })
 	cost("list", 1, func() error { _, err := r.ListQueues(ctx, "p", marconi.QueueListing{Limit: 5}); return err })
 	cost("list with metadata", 3, func() error {
@@ -423,4 +429,14 @@ func TestRequestsOfTheControlStore(t *testing.T) {
 		return err
 	})
 	cost("delete", 2, func() error { _, err := r.DeleteQueue(ctx, key("p", "q")); return err })
+	cost("delete what is not there", 2, func() error { return missing(r.DeleteQueue(ctx, key("p", "q"))) })
+	cost("create what was there", 3, func() error { _, _, err := r.CreateQueue(ctx, key("p", "q"), nil); return err })
+}
+
+// missing is an error unless the one given says that there is no queue.
+func missing[T any](got T, err error) error {
+	if errors.Is(err, marconi.ErrNoQueue) {
+		return nil
+	}
+	return fmt.Errorf("%+v, %w; want ErrNoQueue", got, err)
 }

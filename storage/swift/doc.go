@@ -39,11 +39,19 @@
 // checked before it is stored, so that two at one moment can both be told 201, and the later one stays. Hence a maker reads back which
 // incarnation is stored, and takes that. One who read back before the other's PUT was seen keeps another incarnation until its cache
 // ends, after five seconds; what it posted meanwhile is in no queue any more. Of changes of metadata by several processes the last one
-// stays, and one that meets a deletion may bring the queue back. Within a process none of this happens: there changes of a queue take
-// turns. Listings may be late by seconds; with metadata they leave out what has gone.
+// stays, and one that meets a deletion may bring the queue back as it was, also in place of one that was made since. Within a process
+// none of this happens: there changes of a queue take turns. What ended without an answer may still be done, as long as its request is
+// on its way. Listings may be late by seconds; they leave out what this process has deleted, and with metadata what can't be read.
 //
-// A 404 of what the container's listing shows is not believed: what is listed and can't be found is Unavailable, and not made anew. So
-// is, until its listing has lost it, a queue that another process has deleted.
+// A 404 of what the container's listing shows is not believed, neither by who would make a queue nor by who asks for one: what is listed
+// and can't be found is Unavailable. So is, until its listing has lost it, a queue that another process has deleted. Nor is it believed
+// that the container is missing, once it was there. Only what no listing shows, since container servers are down as well, is taken for
+// missing while its object servers are away.
+//
+// Nor is a 202 believed, or a 409 to a DELETE: what is newer may have come through a proxy whose clock is ahead, without any other
+// writer. Such changes are tried again for somewhat more than the second by which clocks may differ, and are then Unavailable. A
+// deletion without an answer that is asked for again is made again, and tells which queue it was, so that its data is dropped; unless
+// the process was started anew between the two.
 //
 // So what needs a compare-and-set, moving a queue from pool to pool say, cannot be done over this store.
 package swift

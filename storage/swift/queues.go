@@ -1,9 +1,12 @@
 package swift
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -20,14 +23,27 @@ func (c *controlStore) at(key marconi.QueueKey) objects.Path {
 
 // read asks all replicas for a queue, or gives ErrNoQueue.
 func (c *controlStore) read(ctx context.Context, key marconi.QueueKey) (marconi.Queue, error) {
-	o, err := c.client.Get(ctx, c.at(key), true)
+	o, err := c.get(ctx, c.at(key))
 	if errors.Is(err, objects.ErrMissing) {
 		return marconi.Queue{}, marconi.ErrNoQueue
 	}
 	if err != nil {
 		return marconi.Queue{}, err
 	}
-	return decodeQueue(key, o.Body)
+	q, err := decodeQueue(key, o.Body)
+	if err == nil {
+		c.deleted.Drop(q.QueueRef) // it may have come back
+	}
+	return q, err
+}
+
+// find is read, but for what the container's listing shows: that is hidden rather than missing.
+func (c *controlStore) find(ctx context.Context, key marconi.QueueKey) (marconi.Queue, error) {
+	q, err := c.read(ctx, key)
+	if errors.Is(err, marconi.ErrNoQueue) {
+		return c.listedOne(ctx, key)
+	}
+	return q, err
 }
 
 func (c *controlStore) write(ctx context.Context, q marconi.Queue, options ...objects.PutOption) error {
@@ -41,7 +57,7 @@ func (c *controlStore) write(ctx context.Context, q marconi.Queue, options ...ob
 // Queue implements [marconi.QueueStore].
 func (c *controlStore) Queue(ctx context.Context, key marconi.QueueKey) (q marconi.Queue, err error) {
 	err = c.within(ctx, "get a queue", func() error {
-		q, err = c.read(ctx, key)
+		q, err = c.find(ctx, key)
 		return err
 	})
 	return q, err
@@ -78,29 +94,34 @@ func (c *controlStore) changing(ctx context.Context, doing string, key marconi.Q
 	})
 }
 
-// A queue that is there for a PUT and not for the GET behind it is being deleted, as far as some replicas know: the next try is likely
-// to find them of one mind.
+// A queue that is there for a PUT and not for the GET behind it is being deleted, as far as some replicas know; and what came through a
+// proxy whose clock is ahead is newer than what comes through another. The next try is likely to find them of one mind.
 const (
-	tries      = 5
+	tries      = 7 // with the pauses between them longer than the second within which the clocks of all servers agree
+	looks      = 5 // for what is listed
 	firstPause = 20 * time.Millisecond
 )
 
-var errOfTwoMinds = errors.New("replicas differ about whether the queue is there")
+var errOfTwoMinds = errors.New("Swift's replicas, or the clocks of its proxies, differ about the queue")
+
+// again calls until it is not of two minds.
+func again(ctx context.Context, call func() error) error {
+	err := call()
+	for try := 1; try < tries && errors.Is(err, errOfTwoMinds); try++ {
+		if err := pause.For(ctx, firstPause<<(try-1)); err != nil {
+			return err
+		}
+		err = call()
+	}
+	return err
+}
 
 // create makes a queue, unless there is one, and reads back which one is stored.
 func (c *controlStore) create(ctx context.Context, q marconi.Queue) (stored marconi.Queue, created bool, err error) {
-	for try := range tries {
+	err = again(ctx, func() error {
 		stored, created, err = c.tryToCreate(ctx, q)
-		if !errors.Is(err, errOfTwoMinds) {
-			break
-		}
-		if err := pause.For(ctx, firstPause<<try); err != nil {
-			return marconi.Queue{}, false, err
-		}
-	}
-	if err == nil {
-		c.deleted.Drop(q.QueueKey)
-	}
+		return err
+	})
 	return stored, created, err
 }
 
@@ -125,62 +146,126 @@ func (c *controlStore) tryToCreate(ctx context.Context, q marconi.Queue) (stored
 	return marconi.Queue{}, false, putErr
 }
 
-// listedOne reads a queue that the container's listing shows, or gives ErrNoQueue. One that is listed and can't be read is hidden; what
-// this process has deleted a listing may go on to show.
+// listedOne reads a queue that the container's listing shows, or gives ErrNoQueue. One that is listed and can't be read is hidden.
 func (c *controlStore) listedOne(ctx context.Context, key marconi.QueueKey) (marconi.Queue, error) {
-	if c.deleted.Has(key) {
-		return marconi.Queue{}, marconi.ErrNoQueue
-	}
-	listed, err := c.isListed(ctx, c.at(key).Name)
+	n, err := c.listedAs(ctx, key)
 	if err != nil {
 		return marconi.Queue{}, err
 	}
-	if !listed {
+	if n == 0 {
 		return marconi.Queue{}, marconi.ErrNoQueue
 	}
-	for try := range tries {
+	for look := range looks {
+		if look > 0 {
+			if err := pause.For(ctx, firstPause<<(look-1)); err != nil {
+				return marconi.Queue{}, err
+			}
+		}
 		q, err := c.read(ctx, key)
 		if !errors.Is(err, marconi.ErrNoQueue) {
 			return q, err
-		}
-		if err := pause.For(ctx, firstPause<<try); err != nil {
-			return marconi.Queue{}, err
 		}
 	}
 	return marconi.Queue{}, errHidden
 }
 
+// listedAs is the incarnation that the container's listing shows of a queue; 0: none, or one that this process has deleted, which a
+// listing may go on to show.
+func (c *controlStore) listedAs(ctx context.Context, key marconi.QueueKey) (marconi.Incarnation, error) {
+	e, listed, err := c.entry(ctx, c.at(key).Name)
+	if err != nil || !listed {
+		return 0, err
+	}
+	n, err := listedIncarnation(e.ContentType)
+	if err != nil || c.deleted.Has(marconi.QueueRef{QueueKey: key, Incarnation: n}) {
+		return 0, err
+	}
+	return n, nil
+}
+
 // SetMetadata implements [marconi.QueueStore].
 func (c *controlStore) SetMetadata(ctx context.Context, key marconi.QueueKey, m marconi.Metadata) error {
 	return c.changing(ctx, "set metadata", key, func() error {
-		q, err := c.read(ctx, key)
-		if err != nil {
-			return err
-		}
-		q.Metadata = orEmpty(m)
-		err = c.write(ctx, q)
-		if errors.Is(err, objects.ErrNotStored) { // another's is newer, as if it had come behind this one
-			return nil
-		}
-		return err
+		return again(ctx, func() error { return c.tryToSet(ctx, key, orEmpty(m)) })
 	})
+}
+
+// tryToSet is of two minds if what was there before is newer than what comes behind it.
+func (c *controlStore) tryToSet(ctx context.Context, key marconi.QueueKey, m marconi.Metadata) error {
+	before, err := c.find(ctx, key)
+	if err != nil {
+		return err
+	}
+	err = c.write(ctx, marconi.Queue{QueueRef: before.QueueRef, Metadata: m})
+	if !errors.Is(err, objects.ErrNotStored) {
+		return err
+	}
+	stored, err := c.find(ctx, key)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(stored.Metadata, m) && isSame(stored, before) {
+		return errOfTwoMinds
+	}
+	return nil // it is stored nevertheless, or another's is newer, as if that had come behind this one
+}
+
+func isSame(a, b marconi.Queue) bool {
+	return a.QueueRef == b.QueueRef && bytes.Equal(a.Metadata, b.Metadata)
 }
 
 // DeleteQueue implements [marconi.QueueStore].
 func (c *controlStore) DeleteQueue(ctx context.Context, key marconi.QueueKey) (ref marconi.QueueRef, err error) {
 	err = c.changing(ctx, "delete a queue", key, func() error {
-		q, err := c.read(ctx, key)
-		if errors.Is(err, marconi.ErrNoQueue) {
-			q, err = c.listedOne(ctx, key) // what is only out of reach would come back
-		}
-		if err != nil {
+		return again(ctx, func() error {
+			ref, err = c.tryToDelete(ctx, key)
 			return err
-		}
-		ref = q.QueueRef
-		c.deleted.Add(key) // whatever the answer will be
-		return c.client.Delete(ctx, c.at(key))
+		})
 	})
 	return ref, err
+}
+
+// tryToDelete is of two minds if the queue is newer than its end.
+func (c *controlStore) tryToDelete(ctx context.Context, key marconi.QueueKey) (marconi.QueueRef, error) {
+	ref, err := c.toDelete(ctx, key)
+	if err != nil {
+		return marconi.QueueRef{}, err
+	}
+	if err := c.client.Delete(ctx, c.at(key)); err != nil {
+		c.deleting.Put(key, ref.Incarnation)
+		if isNewer(err) {
+			err = fmt.Errorf("%w: %w", errOfTwoMinds, err)
+		}
+		return marconi.QueueRef{}, err
+	}
+	c.deleting.Drop(key)
+	c.deleted.Add(ref)
+	return ref, nil
+}
+
+// toDelete is the queue that is there; or the one that was, when it was to be deleted before and nobody knows whether that was done:
+// its data waits to be dropped.
+func (c *controlStore) toDelete(ctx context.Context, key marconi.QueueKey) (marconi.QueueRef, error) {
+	q, err := c.read(ctx, key)
+	if !errors.Is(err, marconi.ErrNoQueue) {
+		return q.QueueRef, err
+	}
+	n, begun := c.deleting.Get(key)
+	if !begun {
+		q, err = c.listedOne(ctx, key) // what is only out of reach would come back
+		return q.QueueRef, err
+	}
+	listed, err := c.listedAs(ctx, key)
+	if err == nil && listed != 0 && listed != n {
+		err = errHidden
+	}
+	return marconi.QueueRef{QueueKey: key, Incarnation: n}, err
+}
+
+// isNewer tells that what was to be deleted is newer than the request, by the clock of the proxy that took it.
+func isNewer(err error) bool {
+	var s *objects.StatusError
+	return errors.As(err, &s) && s.Status == http.StatusConflict
 }
 
 // ListQueues implements [marconi.QueueStore].
@@ -202,12 +287,12 @@ func (c *controlStore) list(ctx context.Context, p marconi.Project, l marconi.Qu
 	}
 	for len(page.Items) < l.Limit {
 		from.Limit = min(l.Limit-len(page.Items), cmp.Or(c.client.Abilities().Page, 10_000))
-		entries, err := c.client.List(ctx, c.container, from)
-		if errors.Is(err, objects.ErrContainer) || err == nil && len(entries) == 0 {
-			break
-		}
+		entries, err := c.listing(ctx, from)
 		if err != nil {
 			return marconi.Page[marconi.Queue]{}, err
+		}
+		if len(entries) == 0 {
+			break
 		}
 		queues, err := c.listed(ctx, p, entries, l.Detailed)
 		if err != nil {
@@ -225,18 +310,20 @@ func (c *controlStore) list(ctx context.Context, p marconi.Project, l marconi.Qu
 	return page, nil
 }
 
-// listed are the queues of a listing: as it shows them, or as they are.
+// listed are the queues of a listing: as they are, or as it shows them, but for those that this process has deleted.
 func (c *controlStore) listed(ctx context.Context, p marconi.Project, entries []objects.Entry, detailed bool) ([]marconi.Queue, error) {
 	if detailed {
 		return c.readAll(ctx, p, entries)
 	}
-	queues := make([]marconi.Queue, len(entries))
-	for i, e := range entries {
+	queues := make([]marconi.Queue, 0, len(entries))
+	for _, e := range entries {
 		n, err := listedIncarnation(e.ContentType)
 		if err != nil {
 			return nil, err
 		}
-		queues[i].QueueRef = marconi.QueueRef{QueueKey: keyOf(p, e), Incarnation: n}
+		if ref := (marconi.QueueRef{QueueKey: keyOf(p, e), Incarnation: n}); !c.deleted.Has(ref) {
+			queues = append(queues, marconi.Queue{QueueRef: ref})
+		}
 	}
 	return queues, nil
 }
