@@ -21,6 +21,7 @@ const (
 	reapBatch   = 1000        // names in a request
 	maxReapable = 20_000      // names that wait; further ones are left to expire
 	maxDropped  = 1000        // queues that wait
+	mostFailed  = 2           // one request may fail for what it is about, two fail for Swift's sake
 	closeTime   = 2 * time.Second
 )
 
@@ -117,7 +118,7 @@ func (r *reaper) close() {
 	r.reapNow(ctx)
 }
 
-// reapNow removes all that waits, and reports whether that was done. If not, it waits on.
+// reapNow removes all that waits, and reports whether that was done. If not, it waits on, what failed behind all else.
 func (r *reaper) reapNow(ctx context.Context) bool {
 	select {
 	case r.turn <- struct{}{}:
@@ -130,16 +131,8 @@ func (r *reaper) reapNow(ctx context.Context) bool {
 		return true
 	}
 	err := r.moved.catchUp(ctx) // after the messages have gone, not before
-	for err == nil && len(names) > 0 {
-		batch := names[:min(reapBatch, len(names))]
-		if err = r.remove(ctx, batch); err == nil {
-			names = names[len(batch):]
-		}
-	}
-	for err == nil && len(dropped) > 0 {
-		if err = r.removeBefore(ctx, dropped[0]); err == nil {
-			dropped = dropped[1:]
-		}
+	if err == nil {
+		names, dropped, err = r.reapAll(ctx, names, dropped)
 	}
 	if err != nil {
 		r.reap(names...)
@@ -149,6 +142,28 @@ func (r *reaper) reapNow(ctx context.Context) bool {
 		}
 	}
 	return err == nil
+}
+
+// reapAll gives what is left, and why.
+func (r *reaper) reapAll(ctx context.Context, names []objects.Path, dropped []droppedQueue) ([]objects.Path, []droppedQueue, error) {
+	batches := slices.Collect(slices.Chunk(names, reapBatch))
+	batches, namesErr := attempt(batches, func(batch []objects.Path) error { return r.remove(ctx, batch) })
+	dropped, droppedErr := attempt(dropped, func(q droppedQueue) error { return r.removeBefore(ctx, q) })
+	return slices.Concat(batches...), dropped, errors.Join(namesErr, droppedErr)
+}
+
+// attempt does what is to be done, until it has failed too often. What is left are those that it did not come to, and behind them
+// those that failed, so that these keep nobody waiting.
+func attempt[T any](todo []T, do func(T) error) (left []T, err error) {
+	var failed []T
+	var errs []error
+	for len(todo) > 0 && len(errs) < mostFailed {
+		if err := do(todo[0]); err != nil {
+			failed, errs = append(failed, todo[0]), append(errs, err)
+		}
+		todo = todo[1:]
+	}
+	return slices.Concat(todo, failed), errors.Join(errs...)
 }
 
 func (r *reaper) takeAll() ([]objects.Path, []droppedQueue) {
@@ -177,19 +192,21 @@ func (r *reaper) remove(ctx context.Context, names []objects.Path) error {
 // removeBefore removes the segments of a queue that was dropped, as far as they are listed.
 func (r *reaper) removeBefore(ctx context.Context, q droppedQueue) error {
 	l := objects.Listing{Prefix: q.hash + "/", End: q.end}
+	var failed error
+	failures := 0
 	for !r.moved.has(q.hash) {
 		names, err := r.list(ctx, q, l)
 		if err != nil || len(names) == 0 {
-			return err
+			return errors.Join(failed, err)
 		}
-		for batch := range slices.Chunk(names, reapBatch) {
-			if err := r.remove(ctx, batch); err != nil {
-				return err
-			}
+		left, err := attempt(slices.Collect(slices.Chunk(names, reapBatch)), func(batch []objects.Path) error { return r.remove(ctx, batch) })
+		failed, failures = errors.Join(failed, err), failures+len(left)
+		if failures >= mostFailed {
+			return failed
 		}
 		l.Marker = names[len(names)-1].Name
 	}
-	return nil
+	return failed
 }
 
 func (r *reaper) list(ctx context.Context, q droppedQueue, l objects.Listing) ([]objects.Path, error) {

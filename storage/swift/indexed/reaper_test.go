@@ -208,6 +208,68 @@ func TestReapingIsTriedAgain(t *testing.T) {
 	f.wantSegments("afterwards", 0)
 }
 
+// A name that Swift does not let go keeps neither the names behind it waiting nor the queues; those that fail come last the next time.
+func TestReapingGoesOnBehindWhatFails(t *testing.T) {
+	f := newFixture(t, Options{})
+	f.postSingly(600, "1", "2")
+	f.clock.pass(2 * time.Minute)
+	names := make([]objects.Path, 5*reapBatch)
+	for i := range names {
+		names[i] = objects.Path{Container: "c", Name: fmt.Sprintf("hash/%05d", i)}
+	}
+	f.reaper.turn <- struct{}{} // or it takes some
+	f.reaper.reap(names...)
+	if err := f.Purge(f.ctx(), f.q); err != nil {
+		t.Fatal(err)
+	}
+	<-f.reaper.turn
+	bad := map[objects.Path]bool{names[0]: true, names[reapBatch]: true}
+	removed := 0
+	f.swift.Plan(func(c swifttest.Call) (swifttest.Fault, bool) {
+		if c.Kind != swifttest.DeleteMany || bad[c.Paths[0]] {
+			return swifttest.Refused, c.Kind == swifttest.DeleteMany
+		}
+		removed += len(c.Paths)
+		return swifttest.Fault{}, false
+	})
+	f.collect()
+	f.wantSegments("of the queue that was purged", 0)
+	f.collect()
+	if want := 3*reapBatch + 2; removed != want {
+		t.Errorf("%d names were removed behind two that can't be, want %d", removed, want)
+	}
+	bad = nil
+	f.collect()
+	if want := len(names) + 2; removed != want {
+		t.Errorf("%d names were removed in the end, want %d", removed, want)
+	}
+}
+
+// A queue that was dropped loses what Swift lets go, whatever fails; an outage ends the round soon.
+func TestAQueueIsReapedAroundWhatFails(t *testing.T) {
+	f := newFixture(t, Options{})
+	f.account = swifttest.NewMemory(swifttest.Options{Now: f.clock.Now, Abilities: objects.Abilities{Page: 2}})
+	f.swift = swifttest.NewFaulty(f.account)
+	f.close()
+	f.open(Options{})
+	f.postSingly(600, numbers(1, 8)...)
+	f.clock.pass(2 * time.Minute)
+	f.swift.FailAll(swifttest.DeleteMany, swifttest.Refused)
+	if err := f.Purge(f.ctx(), f.q); err != nil {
+		t.Fatal(err)
+	}
+	f.collect()
+	if n := f.swift.Count(swifttest.DeleteMany); n != mostFailed {
+		t.Errorf("%d requests of a round in an outage, want %d", n, mostFailed)
+	}
+	f.swift.Reset()
+	f.swift.Fail(swifttest.DeleteMany, 1, swifttest.Refused)
+	f.collect()
+	f.wantSegments("after one request of four has failed", 2)
+	f.collect()
+	f.wantSegments("in the end", 0)
+}
+
 func TestReapingIsBounded(t *testing.T) {
 	f := newFixture(t, Options{})
 	names := make([]objects.Path, maxReapable+5)
