@@ -85,7 +85,7 @@ func TestAQueueMadeAnewElsewhereIsNotMadeOnceMore(t *testing.T) {
 func TestADeletionThatFailedIsNone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, lag := newLaggingRig(t)
-		q, _ := r.create("q")
+		r.create("q")
 		r.faulty.Fail(swifttest.Delete, 1, swifttest.Refused)
 		if ref, err := r.DeleteQueue(t.Context(), key("p", "q")); !errors.Is(err, swifttest.ErrUnavailable) {
 			t.Fatalf("DeleteQueue = %v, %v", ref, err)
@@ -94,38 +94,36 @@ func TestADeletionThatFailedIsNone(t *testing.T) {
 			t.Errorf("ListQueues = %+v, %v; want the queue", page, err)
 		}
 		r.hide(lag, "q")
-		if got, err := r.Queue(t.Context(), key("p", "q")); marconi.KindOf(err) != marconi.Unavailable {
-			t.Errorf("Queue = %+v, %v; want Unavailable", got, err)
-		}
-		if got, created, err := r.CreateQueue(t.Context(), key("p", "q"), nil); marconi.KindOf(err) != marconi.Unavailable {
-			t.Errorf("CreateQueue = %+v, %v, %v; want Unavailable", got, created, err)
-		}
-		if ref, err := r.DeleteQueue(t.Context(), key("p", "q")); ref != q.QueueRef || err != nil {
-			t.Errorf("DeleteQueue once more = %v, %v; want %v", ref, err, q.QueueRef)
-		}
+		r.wantHidden("q")
 	})
 }
 
 // Who deletes a queue once more, for want of an answer, has its data dropped: by then there is no other trace of it.
 func TestADeletionWhoseAnswerWasLost(t *testing.T) {
-	for name, lag := range map[string]time.Duration{"": 0, "and the listing lags": time.Hour} {
+	for name, fault := range map[string]swifttest.Fault{"it was done": swifttest.Confused, "it was not done": swifttest.Refused} {
 		t.Run(name, func(t *testing.T) {
-			r, lags := newLaggingRig(t)
-			q, _ := r.create("q")
-			*lags = lag
-			r.faulty.Fail(swifttest.Delete, 1, swifttest.Confused)
-			if ref, err := r.DeleteQueue(t.Context(), key("p", "q")); !errors.Is(err, swifttest.ErrUnavailable) {
-				t.Fatalf("DeleteQueue = %v, %v", ref, err)
-			}
-			if ref, err := r.DeleteQueue(t.Context(), key("p", "q")); ref != q.QueueRef || err != nil {
-				t.Errorf("DeleteQueue once more = %v, %v; want %v", ref, err, q.QueueRef)
-			}
-			if ref, err := r.DeleteQueue(t.Context(), key("p", "q")); !errors.Is(err, marconi.ErrNoQueue) {
-				t.Errorf("DeleteQueue a third time = %v, %v; want ErrNoQueue", ref, err)
-			}
-			if again, created := r.create("q"); !created || again.QueueRef == q.QueueRef {
-				t.Errorf("CreateQueue = %+v, %v; want a new one", again, created)
-			}
+			synctest.Test(t, func(t *testing.T) {
+				r, lag := newLaggingRig(t)
+				q, _ := r.create("q")
+				r.faulty.Fail(swifttest.Delete, 1, fault)
+				*lag = time.Minute
+				if ref, err := r.DeleteQueue(t.Context(), key("p", "q")); !errors.Is(err, swifttest.ErrUnavailable) {
+					t.Fatalf("DeleteQueue = %v, %v", ref, err)
+				}
+				if name == "it was done" {
+					r.wantHidden("q")
+				}
+				time.Sleep(*lag)
+				if ref, err := r.DeleteQueue(t.Context(), key("p", "q")); ref != q.QueueRef || err != nil {
+					t.Errorf("DeleteQueue once more = %v, %v; want %v", ref, err, q.QueueRef)
+				}
+				if ref, err := r.DeleteQueue(t.Context(), key("p", "q")); !errors.Is(err, marconi.ErrNoQueue) {
+					t.Errorf("DeleteQueue a third time = %v, %v; want ErrNoQueue", ref, err)
+				}
+				if again, created := r.create("q"); !created || again.QueueRef == q.QueueRef {
+					t.Errorf("CreateQueue = %+v, %v; want a new one", again, created)
+				}
+			})
 		})
 	}
 }

@@ -35,7 +35,7 @@
 //
 // # Promises of the control store
 //
-// What is confirmed is on a quorum of replicas, and reads ask all of them. There is no compare-and-set: a PUT with If-None-Match: * is
+// What is confirmed is on a quorum of replicas, or was read back from one of them, and reads ask all. There is no compare-and-set: a PUT with If-None-Match: * is
 // checked before it is stored, so that two at one moment can both be told 201, and the later one stays. Hence a maker reads back which
 // incarnation is stored, and takes that. One who read back before the other's PUT was seen keeps another incarnation until its cache
 // ends, after five seconds; what it posted meanwhile is in no queue any more. Of changes of metadata by several processes the last one
@@ -50,8 +50,8 @@
 //
 // Nor is a 202 believed, or a 409 to a DELETE: what is newer may have come through a proxy whose clock is ahead, without any other
 // writer. Such changes are tried again for somewhat more than the second by which clocks may differ, and are then Unavailable. A
-// deletion without an answer that is asked for again is made again, and tells which queue it was, so that its data is dropped; unless
-// the process was started anew between the two.
+// deletion without an answer that is asked for again tells which queue it was, so that its data is dropped; unless the process was
+// started anew between the two.
 //
 // So what needs a compare-and-set, moving a queue from pool to pool say, cannot be done over this store.
 package swift

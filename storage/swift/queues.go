@@ -225,41 +225,30 @@ func (c *controlStore) DeleteQueue(ctx context.Context, key marconi.QueueKey) (r
 	return ref, err
 }
 
-// tryToDelete is of two minds if the queue is newer than its end.
+// tryToDelete is of two minds if the queue is newer than its end. One that has gone, and was to be deleted before without an answer, was
+// deleted then: its data waits to be dropped.
 func (c *controlStore) tryToDelete(ctx context.Context, key marconi.QueueKey) (marconi.QueueRef, error) {
-	ref, err := c.toDelete(ctx, key)
+	q, err := c.find(ctx, key) // what is only out of reach would come back
+	if n, begun := c.deleting.Get(key); begun && errors.Is(err, marconi.ErrNoQueue) {
+		return c.hasGone(marconi.QueueRef{QueueKey: key, Incarnation: n}), nil
+	}
 	if err != nil {
 		return marconi.QueueRef{}, err
 	}
 	if err := c.client.Delete(ctx, c.at(key)); err != nil {
-		c.deleting.Put(key, ref.Incarnation)
+		c.deleting.Put(key, q.Incarnation)
 		if isNewer(err) {
 			err = fmt.Errorf("%w: %w", errOfTwoMinds, err)
 		}
 		return marconi.QueueRef{}, err
 	}
-	c.deleting.Drop(key)
-	c.deleted.Add(ref)
-	return ref, nil
+	return c.hasGone(q.QueueRef), nil
 }
 
-// toDelete is the queue that is there; or the one that was, when it was to be deleted before and nobody knows whether that was done:
-// its data waits to be dropped.
-func (c *controlStore) toDelete(ctx context.Context, key marconi.QueueKey) (marconi.QueueRef, error) {
-	q, err := c.read(ctx, key)
-	if !errors.Is(err, marconi.ErrNoQueue) {
-		return q.QueueRef, err
-	}
-	n, begun := c.deleting.Get(key)
-	if !begun {
-		q, err = c.listedOne(ctx, key) // what is only out of reach would come back
-		return q.QueueRef, err
-	}
-	listed, err := c.listedAs(ctx, key)
-	if err == nil && listed != 0 && listed != n {
-		err = errHidden
-	}
-	return marconi.QueueRef{QueueKey: key, Incarnation: n}, err
+func (c *controlStore) hasGone(q marconi.QueueRef) marconi.QueueRef {
+	c.deleting.Drop(q.QueueKey)
+	c.deleted.Add(q)
+	return q
 }
 
 // isNewer tells that what was to be deleted is newer than the request, by the clock of the proxy that took it.
