@@ -102,7 +102,7 @@ const (
 	firstPause = 20 * time.Millisecond
 )
 
-var errOfTwoMinds = errors.New("Swift's replicas, or the clocks of its proxies, differ about the queue")
+var errOfTwoMinds = errors.New("the replicas of Swift, or the clocks of its proxies, differ about the queue")
 
 // again calls until it is not of two minds.
 func again(ctx context.Context, call func() error) error {
