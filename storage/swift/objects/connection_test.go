@@ -72,7 +72,6 @@ func TestConnectionsAreKeptAndBounded(t *testing.T) {
 // may not is an error.
 func TestConnectionClosedByTheServer(t *testing.T) {
 	f := startFake(t)
-	var closing sync.Once
 	for name, call := range map[string]func(a *objects.Account) error{
 		"put": func(a *objects.Account) error { return a.Put(t.Context(), at, []byte("x"), objects.Attributes{}) },
 		"anew": func(a *objects.Account) error {
@@ -83,7 +82,7 @@ func TestConnectionClosedByTheServer(t *testing.T) {
 	} {
 		f.setAnswer(status(http.StatusNoContent))
 		a := f.open()
-		closing = sync.Once{}
+		var closing sync.Once
 		f.setAnswer(func(w http.ResponseWriter, r *http.Request) {
 			closing.Do(func() { panic(http.ErrAbortHandler) })
 			bulkOrCreated(w, r)
