@@ -11,7 +11,7 @@ import (
 func TestSamples(t *testing.T) {
 	want := []string{
 		"smoke", "api-versions", "audit", "backends", "backlog", "concurrency", "failover", "first", "historic-2014", "large", "many-queues",
-		"pub-sub", "redelivery", "soak", "standard", "sweep", "work-queue",
+		"pub-sub", "redelivery", "soak", "standard", "sweep", "swift", "work-queue",
 	}
 	if got := Samples(); !slices.Equal(got, want) {
 		t.Errorf("Samples() = %v, want %v", got, want)
