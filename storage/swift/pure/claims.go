@@ -255,8 +255,12 @@ func (s *Store) Release(ctx context.Context, q marconi.QueueRef, id marconi.Clai
 
 // release removes a claim. A renewal by this process is waited for: it would store the claim anew.
 func (s *Store) release(ctx context.Context, claim objects.Path) error {
-	defer s.renewing.lock(claim)()
-	err := s.c.Delete(ctx, claim)
+	unlock, err := s.renewing.lock(ctx, claim)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	err = s.c.Delete(ctx, claim)
 	if errors.Is(err, objects.ErrContainer) {
 		return nil
 	}

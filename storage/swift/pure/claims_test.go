@@ -1,6 +1,8 @@
 package pure
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"runtime"
 	"strings"
@@ -47,6 +49,47 @@ func (l *locks) waiting(key objects.Path) int {
 		return one.users - 1
 	}
 	return 0
+}
+
+// TestWhoWaitsForARenewalWaitsNoLongerThanItsCaller has the PUT of a renewal hang, and others wait for it whose callers go away.
+func TestWhoWaitsForARenewalWaitsNoLongerThanItsCaller(t *testing.T) {
+	for name, call := range map[string]func(context.Context, *fixture, marconi.ClaimID) error{
+		"a release": func(ctx context.Context, f *fixture, id marconi.ClaimID) error { return f.Release(ctx, f.q, id) },
+		"another renewal": func(ctx context.Context, f *fixture, id marconi.ClaimID) error {
+			return f.UpdateClaim(ctx, f.q, id, marconi.ClaimUpdate{TTL: 60})
+		},
+		"a claim": func(ctx context.Context, f *fixture, _ marconi.ClaimID) error {
+			_, err := f.Claim(ctx, f.q, marconi.ClaimRequest{ID: newClaimID(), TTL: 60, Limit: 1})
+			return cmp.Or(err, ctx.Err())
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			f.post(messages(1, 6000)...)
+			id, _ := f.claim(60, 1)
+			f.faulty.Fail(swifttest.Put, 1, swifttest.Fault{First: func() {
+				f.clock.pass(time.Minute) // for the claim, which asks for one that seems to have ended
+				ctx, cancel := context.WithCancel(t.Context())
+				ended := make(chan error, 1)
+				go func() { ended <- call(ctx, f, id) }()
+				for len(ended) == 0 && f.renewing.waiting(f.placeOf(f.q).claim(id)) == 0 {
+					runtime.Gosched()
+				}
+				cancel()
+				select {
+				case err := <-ended:
+					if !errors.Is(err, context.Canceled) {
+						t.Errorf("it answers %v, want that its caller has gone", err)
+					}
+				case <-time.After(10 * time.Second):
+					t.Error("it still waits for the renewal")
+				}
+			}})
+			if err := f.UpdateClaim(t.Context(), f.q, id, marconi.ClaimUpdate{TTL: 600}); err != nil {
+				t.Errorf("UpdateClaim: %v", err)
+			}
+		})
+	}
 }
 
 // leasesLag makes listings show leases late, by what is stored in lag.

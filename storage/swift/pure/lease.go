@@ -181,7 +181,11 @@ func (a *attempt) freedom(ctx context.Context) func(leaseAttributes) bool {
 // waited for: begun later, it finds that the claim has ended.
 func (a *attempt) hasEnded(ctx context.Context, l leaseAttributes) bool {
 	at := a.at.claim(l.claim)
-	defer a.s.renewing.lock(at)()
+	unlock, err := a.s.renewing.lock(ctx, at)
+	if err != nil {
+		return false
+	}
+	defer unlock()
 	o, err := a.s.c.Head(ctx, at, true)
 	if isMissing(err) {
 		return true

@@ -1,6 +1,8 @@
 package pure
 
 import (
+	"context"
+	"fmt"
 	"sync"
 
 	"github.com/marconi-mq/marconi/storage/swift/objects"
@@ -41,17 +43,22 @@ type locks struct {
 }
 
 type lock struct {
-	mu    sync.Mutex // held by who has the key
+	held  chan struct{} // full while somebody has the key
 	users int
 }
 
-// lock waits until nobody else has the key, and gives what ends that.
-func (l *locks) lock(key objects.Path) (unlock func()) {
+// lock waits until nobody else has the key, or its caller waits no longer, and gives what ends that.
+func (l *locks) lock(ctx context.Context, key objects.Path) (unlock func(), err error) {
 	one := l.enter(key)
-	one.mu.Lock()
-	return func() {
-		one.mu.Unlock()
+	select {
+	case one.held <- struct{}{}:
+		return func() {
+			<-one.held
+			l.leave(key, one)
+		}, nil
+	case <-ctx.Done():
 		l.leave(key, one)
+		return nil, fmt.Errorf("wait for another call: %w", ctx.Err())
 	}
 }
 
@@ -63,7 +70,7 @@ func (l *locks) enter(key objects.Path) *lock {
 	}
 	one := l.all[key]
 	if one == nil {
-		one = &lock{}
+		one = &lock{held: make(chan struct{}, 1)}
 		l.all[key] = one
 	}
 	one.users++

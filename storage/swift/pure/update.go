@@ -33,7 +33,11 @@ func (s *Store) renew(
 	ctx context.Context, q marconi.QueueRef, id marconi.ClaimID, u marconi.ClaimUpdate,
 ) (claimAttributes, []held, error) {
 	at := s.placeOf(q)
-	defer s.renewing.lock(at.claim(id))()
+	unlock, err := s.renewing.lock(ctx, at.claim(id))
+	if err != nil {
+		return claimAttributes{}, nil, err
+	}
+	defer unlock()
 	v := s.viewOf(q)
 	c, content, err := v.readClaim(ctx, id)
 	if err == nil && len(content.Held) == 0 {
