@@ -59,9 +59,10 @@ func (s *Store) delete(ctx context.Context, q marconi.QueueRef, name string, cla
 }
 
 // readHolderFor asks for the claim that holds the message. Who names no claim must not delete what another has taken a moment ago, so
-// leases are followed that no listing shows yet; who names one is refused in any case.
+// leases are followed that no listing shows yet. Who names one is refused in any case, if the message is there: of one that has ended, as far
+// as listings show, such a lease may say that it is.
 func (s *Store) readHolderFor(ctx context.Context, v *view, r *record, claim marconi.ClaimID) error {
-	if claim != "" {
+	if claim != "" && r.ends() > v.now {
 		return v.readHolder(ctx, r)
 	}
 	for {
@@ -187,7 +188,7 @@ func (s *Store) deleteMany(ctx context.Context, q marconi.QueueRef, names []stri
 		return err
 	}
 	if len(claims) > 0 {
-		if err := s.refuseAny(ctx, v, names, mine); err != nil {
+		if err := s.refuseAny(ctx, v, names, claims, mine); err != nil {
 			return err
 		}
 		names = slices.DeleteFunc(names, func(name string) bool { return mine[name].Name == "" })
@@ -230,16 +231,20 @@ func (v *view) heldByAny(ctx context.Context, claims []marconi.ClaimID) (map[str
 }
 
 // refuseAny says why none is deleted: one of them is there that the claims don't hold.
-func (s *Store) refuseAny(ctx context.Context, v *view, names []string, mine map[string]held) error {
+func (s *Store) refuseAny(ctx context.Context, v *view, names []string, claims []marconi.ClaimID, mine map[string]held) error {
 	others := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return mine[name].Name != "" })
 	found := make([]error, len(others))
 	err := s.parallel(len(others), func(i int) error {
 		one := *v // each asks for a claim of its own
-		r, _, err := s.whole(ctx, one.at, others[i])
-		if err != nil || !one.there(&r) {
+		r, err := s.one(ctx, one.at, others[i])
+		if err == nil {
+			err = s.readHolderFor(ctx, &one, &r, claims[0])
+		}
+		if err != nil {
 			return err
 		}
-		if err := one.readHolder(ctx, &r); err != nil {
+		there, err := s.isThere(ctx, &one, &r)
+		if err != nil || !there {
 			return err
 		}
 		found[i] = marconi.ErrNotClaimed

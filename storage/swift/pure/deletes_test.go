@@ -95,3 +95,48 @@ func TestADeleteOfWhatARenewalKeeps(t *testing.T) {
 	f.account.Settle()
 	wantBodies(t, "after it", f.all(), "")
 }
+
+// TestADeleteWithAClaimOfWhatALeaseKeeps meets a message that has expired, as far as listings show, for they don't show the lease that has
+// put its end off.
+func TestADeleteWithAClaimOfWhatALeaseKeeps(t *testing.T) {
+	type call func(f *fixture, id marconi.MessageID, claim marconi.ClaimID) error
+	remove := func(f *fixture, id marconi.MessageID, claim marconi.ClaimID) error {
+		return f.Delete(t.Context(), f.q, id, claim)
+	}
+	bulk := func(f *fixture, id marconi.MessageID, claim marconi.ClaimID) error {
+		return f.DeleteMessages(t.Context(), f.q, []marconi.MessageID{id}, []marconi.ClaimID{claim})
+	}
+	for _, c := range []struct {
+		name   string
+		call   call
+		leases int  // that no listing shows
+		held   bool // by the last of them
+		want   error
+	}{
+		{"that was released", remove, 1, false, marconi.ErrNotClaimed},
+		{"that was released, after another", remove, 2, false, marconi.ErrNotClaimed},
+		{"in bulk, that was released", bulk, 1, false, marconi.ErrNotClaimed},
+		{"in bulk, that was released, another having the message", bulk, 2, true, marconi.ErrNotOwner},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFixture(t)
+			id := f.post(messages(1, 60)...)[0]
+			f.clock.pass(58 * time.Second)
+			claim, _ := f.claim(600, 1)
+			f.must(f.Release(t.Context(), f.q, claim))
+			if c.leases > 1 {
+				other, _ := f.claim(600, 1)
+				if !c.held {
+					f.must(f.Release(t.Context(), f.q, other))
+				}
+			}
+			f.faulty.Lag(30*time.Second, f.clock.Now) // shows the message
+			f.clock.pass(3 * time.Second)
+			if err := c.call(f.on(f.open(f.clock.Now)), id, claim); !errors.Is(err, c.want) {
+				t.Errorf("%v, want %v", err, c.want)
+			}
+			f.faulty.Reset()
+			wantBodies(t, "after it", f.all(), "1")
+		})
+	}
+}
