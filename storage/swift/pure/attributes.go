@@ -68,6 +68,7 @@ type claimContent struct {
 	Updated int64           `json:"updated"`
 	Whole   bool            `json:"whole"` // what it holds is known
 	Held    []held          `json:"messages"`
+	Unseen  bool            `json:"unseen,omitempty"` // nobody has looked what others took at the end that was put off last
 }
 
 func (m messageAttributes) String() string {

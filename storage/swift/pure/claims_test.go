@@ -135,6 +135,76 @@ func TestARenewalByAnotherProcessAtTheEnd(t *testing.T) {
 	}
 }
 
+// TestARenewalAtTheEndThatIsRepeated takes a message of a claim whose end is being put off, and lets the look for what was taken fail. The
+// renewal that comes next finds the end far off, and looks all the same.
+func TestARenewalAtTheEndThatIsRepeated(t *testing.T) {
+	refuse := func(k swifttest.Kind, suffix string) func(swifttest.Call) (swifttest.Fault, bool) {
+		return func(c swifttest.Call) (swifttest.Fault, bool) {
+			return swifttest.Refused, c.Kind == k && strings.HasSuffix(c.Paths[0].Name, suffix)
+		}
+	}
+	for _, c := range []struct {
+		name  string
+		left  time.Duration // of the claim when the renewal begins
+		fails func(swifttest.Call) (swifttest.Fault, bool)
+	}{
+		{"the next leases can't be asked for", 10 * time.Millisecond, refuse(swifttest.Head, ".L002")},
+		{"the messages can't be listed", 10 * time.Millisecond, refuse(swifttest.List, "")},
+		{"what is left can't be stored", 10 * time.Millisecond, refuse(swifttest.Put, "")},
+		{"the renewal is long on its way", 10 * time.Second, refuse(swifttest.Head, ".L002")},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var lag atomic.Int64
+			f := newLaggingFixture(t, leasesLag(&lag))
+			other := f.on(f.open(f.clock.Now))
+			f.post(messages(2, 6000)...)
+			id, _ := f.claim(60, 2)
+			f.clock.pass(60*time.Second - c.left)
+			lag.Store(int64(500 * time.Millisecond))
+			f.faulty.Fail(swifttest.Put, 1, swifttest.Fault{
+				First: func() {
+					f.clock.pass(c.left + 10*time.Millisecond)
+					_, taken := f.claim(6000, 1)
+					wantBodies(t, "a claim at the end", taken, "1")
+				},
+				Then: func() { f.faulty.Plan(c.fails) },
+			})
+			update := func() error { return other.UpdateClaim(t.Context(), f.q, id, marconi.ClaimUpdate{TTL: 600}) }
+			if err := update(); err == nil || marconi.KindOf(err) != marconi.Unavailable {
+				t.Errorf("UpdateClaim: %v, want an error that is Unavailable", err)
+			}
+			f.faulty.Reset()
+			f.must(update())
+			held, err := other.Claimed(t.Context(), f.q, id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantBodies(t, "the renewed claim", held.Messages, "2")
+			requests := f.counts(func() { f.must(update()) })
+			if want := "get 1, list 1, put 1"; requests != want {
+				t.Errorf("one more renewal makes the requests %q, want %q", requests, want)
+			}
+		})
+	}
+}
+
+// TestARenewalWithoutAnAnswerUntilTheEndIsNear stores the claim again, with the note that others may have taken its messages.
+func TestARenewalWithoutAnAnswerUntilTheEndIsNear(t *testing.T) {
+	f := newFixture(t)
+	f.post(messages(2, 6000)...)
+	id, _ := f.claim(60, 2)
+	f.clock.pass(time.Minute - clockMargin - 20*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	requests := f.counts(func() {
+		f.faulty.Fail(swifttest.Put, 1, swifttest.Fault{Mute: true})
+		f.must(f.UpdateClaim(ctx, f.q, id, marconi.ClaimUpdate{TTL: 600}))
+	})
+	if want := "get 1, head 2, list 1, put 3"; requests != want {
+		t.Errorf("it makes the requests %q, want %q", requests, want)
+	}
+}
+
 // TestAnExtensionOutlivesItsClaimWhereListingsLag has a worker put off the end of its message and release it at once. Another one
 // takes it, of a listing that shows the lease as it was before.
 func TestAnExtensionOutlivesItsClaimWhereListingsLag(t *testing.T) {

@@ -57,7 +57,8 @@
 //	                  each former lease and its claim; and the same once more for dead letters, beside the others. Behind 512 names
 //	                  that are passed over: 1 listing more for 10 000 names, and 1 more of claims
 //	claim get         1 + n GET in parallel
-//	claim update      1 GET, 1 PUT, 1 listing, or more as for get n; and n POST if it extends messages, n HEAD in the last 2 s of the claim
+//	claim update      1 GET, 1 PUT, 1 listing, or more as for get n; and n POST if it extends messages, n HEAD and 1 PUT in the last 2 s of
+//	                  the claim
 //	claim release     1 DELETE
 //	delete            with its claim: 1 GET, 1 DELETE. Without: 1 listing, 1 HEAD and another if it was ever leased, 1 DELETE; 1 HEAD more
 //	                  if it is refused
@@ -75,10 +76,10 @@
 // Four of these are more than a store could do with that believes what it is told. A message is got with a listing, for its claim, count
 // and extension are in its leases, not in its object. An update lists its messages: without one that is left the claim is
 // none, and a lease that another process has taken at the end that the update has just put off must be given up; near that end listings
-// would show it too late, and it is asked for. A former claim is asked for even if listings don't show it any more, for they lag; so is
-// a former lease, in which a renewal may have put off the end of the message. And a delete of what no listing shows deletes all the
-// same, for it may be a message posted a moment ago, unless it has a lease that no listing shows; and it is refused only if the message
-// is there.
+// would show it too late, and it is asked for; until that has been done the claim says that it has not, for whoever renews it next. A
+// former claim is asked for even if listings don't show it any more, for they lag; so is a former lease, in which a renewal may have put
+// off the end of the message. And a delete of what no listing shows deletes all the same, for it may be a message posted a moment ago,
+// unless it has a lease that no listing shows; and it is refused only if the message is there.
 //
 // # Listings that lag
 //

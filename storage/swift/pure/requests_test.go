@@ -65,7 +65,7 @@ func TestRequestsOfClaims(t *testing.T) {
 		{"an update", "get 1, list 1, put 1", update(70)},
 		{"an update that extends", "get 1, list 1, post 10, put 1", update(6000)},
 		{"an update that extends beyond a day", "get 1, head 10, list 1, post 20, put 1", update(100_000)},
-		{"an update in the last moment", "get 1, head 10, list 1, put 1", func(f *fixture, id marconi.ClaimID, held []marconi.MessageID) error {
+		{"an update in the last moment", "get 1, head 10, list 1, put 2", func(f *fixture, id marconi.ClaimID, held []marconi.MessageID) error {
 			f.clock.pass(59 * time.Second)
 			return update(70)(f, id, held)
 		}},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/marconi-mq/marconi"
 	"github.com/marconi-mq/marconi/storage/swift/objects"
@@ -55,17 +56,38 @@ func (s *Store) renew(
 	if !old.live(s.millis()) {
 		return c, nil, marconi.ErrNoClaim
 	}
-	if err := s.writeClaim(ctx, at, c, content); err != nil {
+	if err := s.writeRenewed(ctx, at, old, c, &content); err != nil {
 		return c, nil, err
 	}
 	var taken []bool
-	if !old.live(s.millis() + clockMargin.Milliseconds()) {
+	if content.Unseen {
 		if taken, err = s.overtaken(ctx, at, content.Held); err != nil {
 			return c, nil, err
 		}
 	}
 	mine, err := s.lookAgain(ctx, v, c, content, taken)
 	return c, mine, err
+}
+
+// writeRenewed stores a renewed claim. Near its old end others may have taken messages of it; then it notes in it that nobody has looked yet: a
+// renewal that is repeated finds the new end far off, and looks all the same if this one comes to nothing.
+func (s *Store) writeRenewed(ctx context.Context, at place, old, c claimAttributes, content *claimContent) error {
+	if left := s.untilNear(old); left > 0 && !content.Unseen {
+		early, cancel := context.WithTimeout(ctx, left)
+		err := s.writeClaim(early, at, c, *content)
+		inTime := early.Err() == nil && s.untilNear(old) > 0
+		cancel()
+		if inTime {
+			return err
+		}
+	}
+	content.Unseen = true
+	return s.writeClaim(ctx, at, c, *content)
+}
+
+// untilNear is how long it takes until the end of a claim is near enough that others may take its messages.
+func (s *Store) untilNear(c claimAttributes) time.Duration {
+	return time.Duration(c.ends-s.millis())*time.Millisecond - clockMargin
 }
 
 // An extension is what a renewed claim does to messages that would end before it.
@@ -173,8 +195,8 @@ func (s *Store) lookAgain(ctx context.Context, v *view, c claimAttributes, conte
 			return nil, err
 		}
 	}
-	if len(mine) < len(content.Held) {
-		content.Held = mine
+	if len(mine) < len(content.Held) || content.Unseen {
+		content.Held, content.Unseen = mine, false
 		return there, s.writeClaim(ctx, v.at, c, content)
 	}
 	return there, nil
