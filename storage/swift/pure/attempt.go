@@ -188,7 +188,7 @@ func (a *attempt) pick(v *view, all []record) []*candidate {
 		if fit == a.limit {
 			break
 		}
-		isSpent := a.spend > 0 && r.lease.count >= a.spend
+		isSpent := a.isSpent(r)
 		if !a.isOpen(v, r) || isSpent && spent == marconi.MaxSpent || !a.reserve(r.name) {
 			continue
 		}
@@ -202,6 +202,9 @@ func (a *attempt) pick(v *view, all []record) []*candidate {
 	}
 	return chosen
 }
+
+// isSpent reports whether a message is a dead letter.
+func (a *attempt) isSpent(r *record) bool { return a.spend > 0 && r.lease.count >= a.spend }
 
 // reserve reports whether no other call of this process is about to take the message.
 func (a *attempt) reserve(name string) bool {

@@ -37,15 +37,17 @@ func (a *attempt) mayFollow(ctx context.Context, c *candidate, free func(leaseAt
 	return ended && known
 }
 
-// readBefore asks all replicas for the lease before. A renewal may have put off the message's end in it, and no listing show that yet;
-// where they give no clear answer the message is left alone, for it would end too early.
+// readBefore asks all replicas for the lease before. A renewal may have put off the message's end in it, or a claim have disowned it, and no
+// listing show that yet. Where they give no clear answer the message is left alone, for it would end too early; so is one that turns out to be
+// a dead letter, or to be none.
 func (a *attempt) readBefore(ctx context.Context, c *candidate) bool {
 	l, found, err := a.s.leaseAt(ctx, a.at.lease(c.name, c.generation))
 	if err != nil || !found {
 		return false
 	}
 	c.putOff(l)
-	return true
+	c.record.lease.count = l.count
+	return a.isSpent(&c.record) == (c.grip == a.spent)
 }
 
 // leaseAt asks all replicas for a lease.
