@@ -321,17 +321,24 @@ func TestAClaimGivesBackWhatItIsNotSureOf(t *testing.T) {
 	}
 }
 
+// claimUnsure posts two messages and claims both: the second, for Swift does not give the body of the first.
+func (f *fixture) claimUnsure() marconi.ClaimID {
+	f.t.Helper()
+	ids := f.post(messages(2, 6000)...)
+	f.faulty.Plan(func(c swifttest.Call) (swifttest.Fault, bool) {
+		return swifttest.Refused, c.Kind == swifttest.Get && c.Paths[0].Name == messagePrefix+string(ids[0])
+	})
+	id, got := f.claim(600, 2)
+	wantBodies(f.t, "a claim", got, "2")
+	f.faulty.Reset()
+	return id
+}
+
 // TestACountThatListingsShowTooHigh is that of a lease that a claim has disowned, as listings show it before they have heard.
 func TestACountThatListingsShowTooHigh(t *testing.T) {
 	var lag atomic.Int64
 	f := newLaggingFixture(t, leasesLag(&lag))
-	ids := f.post(messages(2, 6000)...)
-	f.faulty.Plan(func(c swifttest.Call) (swifttest.Fault, bool) { // so that the claim is not sure of its message
-		return swifttest.Refused, c.Kind == swifttest.Get && c.Paths[0].Name == messagePrefix+string(ids[0])
-	})
-	id, got := f.claim(600, 2)
-	wantBodies(t, "a claim", got, "2")
-	f.faulty.Reset()
+	id := f.claimUnsure()
 	lag.Store(int64(time.Minute))
 	f.collect()
 	f.must(f.Release(t.Context(), f.q, id))
@@ -349,7 +356,7 @@ func TestACountThatListingsShowTooHigh(t *testing.T) {
 	first := claim()
 	wantBodies(t, "dead letters", first.Spent, "2")
 	wantBodies(t, "a claim while listings show the former count", first.Messages, "")
-	_, got = other.claim(60, 1)
+	_, got := other.claim(60, 1)
 	wantBodies(t, "a claim where there are no dead letters", got, "1")
 	if len(got) > 0 && got[0].ClaimCount != 1 {
 		t.Errorf("its message was claimed %d times, want 1", got[0].ClaimCount)

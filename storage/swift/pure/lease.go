@@ -99,7 +99,7 @@ func (a *attempt) isMine(ctx context.Context, c *candidate) (bool, error) {
 // giveBack frees, later, what the attempt may have taken and does not give to anybody: it would be hidden as long as the claim lives.
 func (a *attempt) giveBack() {
 	for _, c := range a.unsure {
-		a.s.reaper.addTask(task{do: func(ctx context.Context) error { return a.disown(ctx, c) }})
+		a.s.reaper.addTask(task{soon: true, do: func(ctx context.Context) error { return a.disown(ctx, c) }})
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -45,8 +46,20 @@ type reaper struct {
 type task struct {
 	do    func(ctx context.Context) error
 	alone bool // nothing in Swift tells anybody else of it
+	soon  bool // it goes before others: a message is hidden until it is done
 	tries int
 	after time.Time // not before
+}
+
+// soonFirst orders tasks.
+func soonFirst(a, b task) int {
+	switch {
+	case a.soon == b.soon:
+		return 0
+	case a.soon:
+		return -1
+	}
+	return 1
 }
 
 func newReaper() reaper { return reaper{} }
@@ -123,23 +136,26 @@ func (s *Store) reapLast() {
 	}
 }
 
-// reap does what there is to do. What fails is done again later: after a rest, or at once where all is to be tried.
+// reap does what there is to do, and last what may take longest: to remove objects. What fails is done again later: after a rest, or at once
+// where all is to be tried.
 func (s *Store) reap(ctx context.Context, all bool) error {
 	paths, orphans, tasks := s.reaper.empty()
+	slices.SortStableFunc(tasks, soonFirst)
+	var errs []error
+	for _, t := range tasks {
+		errs = append(errs, s.try(ctx, t, all))
+	}
 	err := s.removeAll(ctx, paths)
 	if err != nil {
 		s.reaper.add(paths...)
 	}
-	errs := []error{err}
+	errs = append(errs, err)
 	for at, names := range orphans {
 		err := s.reapOrphans(ctx, at, names)
 		if err != nil {
 			s.reaper.addOrphans(at, names)
 		}
 		errs = append(errs, err)
-	}
-	for _, t := range tasks {
-		errs = append(errs, s.try(ctx, t, all))
 	}
 	s.marks.forget(s.o.Now())
 	return errors.Join(errs...)

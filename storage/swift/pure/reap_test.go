@@ -307,3 +307,27 @@ func TestADeletionThatNobodyKnowsOfIsKept(t *testing.T) {
 	f.must(f.reap(t.Context(), true))
 	f.wantNoContainers("after a deletion that only this process knew of")
 }
+
+// TestWhatAClaimGivesBackComesFirst has much to remove wait before it, which may take longer than the claim lives.
+func TestWhatAClaimGivesBackComesFirst(t *testing.T) {
+	f := newFixture(t)
+	other := *f
+	other.q = newQueue("other")
+	other.post(messages(5, 600)...)
+	f.must(f.DeleteQueue(t.Context(), other.q))
+	f.reaper.add(f.placeOf(f.q).leases(placeAt(1), 3)...)
+	f.claimUnsure()
+	early := 0
+	f.faulty.Plan(func(c swifttest.Call) (swifttest.Fault, bool) {
+		given := func() {
+			if f.faulty.Count(swifttest.Post) == 0 {
+				early++
+			}
+		}
+		return swifttest.Fault{First: given}, c.Kind == swifttest.List || c.Kind == swifttest.DeleteMany
+	})
+	f.must(f.reap(t.Context(), true))
+	if early > 0 || f.faulty.Count(swifttest.Post) != 1 {
+		t.Errorf("%d requests to remove something came before it; it took %d", early, f.faulty.Count(swifttest.Post))
+	}
+}
