@@ -60,9 +60,10 @@
 //	claim update      1 GET, 1 PUT, 1 listing, or more as for get n; and n POST if it extends messages, n HEAD and 1 PUT in the last 2 s of
 //	                  the claim
 //	claim release     1 DELETE
-//	delete            with its claim: 1 GET, 1 DELETE. Without: 1 listing, 1 HEAD and another if it was ever leased, 1 DELETE; 1 HEAD more
-//	                  if it is refused
-//	delete n          1 GET a claim, 1 bulk delete
+//	delete            with its claim: 1 GET, 1 DELETE. Without: 1 listing, 1 HEAD and another if it was ever leased, 1 DELETE; 2 HEAD more, one
+//	                  step more, for each lease that no listing shows. If it is refused 1 HEAD instead of the DELETE, 2 of what looks expired;
+//	                  with another's claim 1 GET before, and at the end that claim is got
+//	delete n          1 GET a claim, 1 bulk delete; with claims as a refused delete for each message that they don't hold
 //	pop L             as a claim without its last PUT; 2 bulk deletes
 //	stats             1 listing for 10 000 names, 1 listing of claims
 //	purge             1 PUT, 1 HEAD, 1 listing for 10 000 names of the last 70 s; for those of the last 10 s 1 bulk delete for 1 000;

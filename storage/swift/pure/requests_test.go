@@ -1,6 +1,7 @@
 package pure
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -98,5 +99,52 @@ func TestRequestsOfClaims(t *testing.T) {
 				t.Errorf("the requests are %q, want %q", got, c.want)
 			}
 		})
+	}
+}
+
+// TestRequestsOfADeleteThatListingsDontHelp is about a message whose leases no listing shows.
+func TestRequestsOfADeleteThatListingsDontHelp(t *testing.T) {
+	for _, c := range []struct {
+		what, want string
+		pass       time.Duration // behind the last claim, of 60 s
+		err        error
+	}{
+		{"that is done", "delete 1, head 61, list 1", time.Minute, nil},
+		{"that is refused", "head 62, list 1", 0, marconi.ErrClaimed},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			f := newFixture(t)
+			id := f.post(messages(1, 6000)...)[0]
+			for n := range 30 {
+				if n > 0 {
+					f.clock.pass(time.Minute)
+				}
+				f.claim(60, 1)
+			}
+			f.clock.pass(c.pass)
+			other := f.open(f.clock.Now)
+			requests := f.counts(func() {
+				f.faulty.Lag(2*time.Hour, f.clock.Now)
+				if err := other.Delete(t.Context(), f.q, id, ""); !errors.Is(err, c.err) {
+					t.Errorf("Delete: %v, want %v", err, c.err)
+				}
+			})
+			if requests != c.want {
+				t.Errorf("the requests are %q, want %q", requests, c.want)
+			}
+		})
+	}
+}
+
+// TestRequestsOfADeleteOfWhatLooksExpired is about a message whose lease has put its end off, and is listed as it was before.
+func TestRequestsOfADeleteOfWhatLooksExpired(t *testing.T) {
+	f, id, _ := renewedUnlisted(t)
+	requests := f.counts(func() {
+		if err := f.Delete(t.Context(), f.q, id, ""); !errors.Is(err, marconi.ErrClaimed) {
+			t.Errorf("Delete: %v, want ErrClaimed", err)
+		}
+	})
+	if want := "head 4, list 1"; requests != want {
+		t.Errorf("the requests are %q, want %q", requests, want)
 	}
 }
