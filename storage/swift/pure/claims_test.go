@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"log/slog"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -252,6 +253,44 @@ func TestAFormerLeaseThatIsHidden(t *testing.T) {
 			wantBodies(t, "a claim that finds it", got, "1")
 		})
 	}
+}
+
+// TestALeaseThatIsLostIsToldOnce has a lease stay in listings that is nowhere else: when it is old enough not to have been deleted a moment ago,
+// and its message is there. Once it has gone from them, the message is free.
+func TestALeaseThatIsLostIsToldOnce(t *testing.T) {
+	var log strings.Builder
+	f := newFixture(t, func(o *Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+	id := f.post(messages(1, 60_000)...)[0]
+	claim, _ := f.claim(60, 1)
+	f.must(f.Release(t.Context(), f.q, claim))
+	lease := f.placeOf(f.q).lease(string(id), 1)
+	tells := func(when string, want int) {
+		t.Helper()
+		if _, got := f.claim(60, 1); len(got) > 0 {
+			t.Errorf("%s the message was claimed", when)
+		}
+		if n := strings.Count(log.String(), lease.Name); n != want {
+			t.Errorf("%s the lease was told of %d times, want %d: %s", when, n, want, log.String())
+		}
+	}
+	hide := func(at objects.Path) {
+		f.faulty.Plan(func(c swifttest.Call) (swifttest.Fault, bool) {
+			return swifttest.Vanished, c.Kind == swifttest.Head && c.Paths[0] == at
+		})
+	}
+	hide(lease)
+	tells("at once", 0)
+	f.clock.pass(hiddenFor + time.Second)
+	hide(f.placeOf(f.q).message(string(id)))
+	tells("without its message", 0)
+	f.faulty.Reset()
+	hide(lease)
+	tells("after an hour", 1)
+	tells("after that", 1)
+	f.faulty.Reset()
+	f.must(f.account.Delete(t.Context(), lease))
+	_, got := f.claim(60, 1)
+	wantBodies(t, "a claim when it was deleted", got, "1")
 }
 
 // TestAClaimBehindManyListsClaimsTwice has free messages behind pages of claimed ones.

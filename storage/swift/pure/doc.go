@@ -101,6 +101,9 @@
 //     renews its claim at the end, and another gets it. During a partition both sides can win.
 //   - C7: a claim that one process renews while another releases it may come back, for the time of the renewal: its messages are free only
 //     then, or when it is released again.
+//   - C2: a message whose latest lease is listed and can't be found, its disks being lost, is under no claim until it ends, for nobody knows
+//     whether the lease has put that off. If the oldest four times as many as a claim asks for are so, it gets nothing. The log names such a
+//     lease once it is an hour old; when that object has been deleted, though it can't be found, the message is free.
 //   - P1: of several messages in a post, a reader may see some first. A post that fails removes what it stored; one whose process dies
 //     does not.
 //   - P3, L2, FIFO: parallel posts may change places, as may those of processes whose clocks differ; and a reader may see a message

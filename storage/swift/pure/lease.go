@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/marconi-mq/marconi"
 	"github.com/marconi-mq/marconi/storage/swift/objects"
@@ -43,11 +44,32 @@ func (a *attempt) mayFollow(ctx context.Context, c *candidate, free func(leaseAt
 func (a *attempt) readBefore(ctx context.Context, c *candidate) bool {
 	l, found, err := a.s.leaseAt(ctx, a.at.lease(c.name, c.generation))
 	if err != nil || !found {
+		if err == nil {
+			a.s.tellHidden(ctx, a.at, &c.record)
+		}
 		return false
 	}
 	c.putOff(l)
 	c.record.lease.count = l.count
 	return a.isSpent(&c.record) == (c.grip == a.spent)
+}
+
+// hiddenFor is how long ago a lease must have been made that can't be found, until that is told: before, it may just have been deleted.
+const hiddenFor = time.Hour
+
+// tellHidden logs, once, that a lease is listed and can't be found, though its message is there: until that ends no claim takes it. What to
+// do about it only people can say: servers that have the lease may come back.
+func (s *Store) tellHidden(ctx context.Context, at place, r *record) {
+	lease := at.lease(r.name, r.generation)
+	if s.o.Now().Sub(r.leased) <= hiddenFor || s.hidden.Has(lease) {
+		return
+	}
+	if _, err := s.c.Head(ctx, at.message(r.name), true); err != nil {
+		return
+	}
+	s.hidden.Add(lease)
+	s.o.Logger.Warn("no claim takes a message, since an object is listed and Swift can't find it; delete that if its servers do not come back",
+		"container", lease.Container, "object", lease.Name)
 }
 
 // leaseAt asks all replicas for a lease.

@@ -74,6 +74,9 @@ func (o Options) withDefaults() Options {
 // mostDeleted is how many of the messages that this process has deleted it remembers.
 const mostDeleted = 20_000
 
+// mostHidden is how many of the leases that can't be found are told of once and no more.
+const mostHidden = 1000
+
 // Store is a [marconi.DataStore] in Swift. Its methods promise what those of the interface do, but for what the package
 // says.
 type Store struct {
@@ -87,6 +90,7 @@ type Store struct {
 	marks    marks
 	ready    ready
 	deleted  *recent.Set[objects.Path] // messages, which listings may go on to show
+	hidden   *recent.Set[objects.Path] // leases that were told of, for they can't be found
 	reserved keySet                    // messages that calls of this process are about to take
 	renewing locks                     // claims that calls of this process renew or release
 
@@ -103,7 +107,8 @@ var _ marconi.DataStore = (*Store)(nil)
 func New(ctx context.Context, c objects.Client, o Options) (*Store, error) {
 	o = o.withDefaults()
 	s := &Store{
-		c: patient{c}, o: o, names: newNameClock(o.Now), deleted: recent.NewSet[objects.Path](mostDeleted), reaper: newReaper(),
+		c: patient{c}, o: o, names: newNameClock(o.Now), deleted: recent.NewSet[objects.Path](mostDeleted),
+		hidden: recent.NewSet[objects.Path](mostHidden), reaper: newReaper(),
 	}
 	if err := s.checkShards(ctx); err != nil {
 		return nil, fmt.Errorf("open queues in Swift: %w", err)

@@ -22,6 +22,7 @@ type record struct {
 	modified   time.Time // by Swift's clock
 	generation int       // of the latest lease; 0: it was never leased
 	lease      leaseAttributes
+	leased     time.Time // by Swift's clock, when the lease was made or put off
 }
 
 // ends is when the message expires, in Unix milliseconds.
@@ -49,7 +50,7 @@ func (r *record) add(e objects.Entry, generation int) {
 	}
 	lease, ok := parseLease(e.ContentType)
 	if ok && generation > r.generation {
-		r.generation, r.lease = generation, lease
+		r.generation, r.lease, r.leased = generation, lease, e.Modified
 	}
 }
 
