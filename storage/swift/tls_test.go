@@ -4,8 +4,7 @@ package swift_test
 
 import (
 	"encoding/pem"
-	"io"
-	"log"
+	"log/slog"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
@@ -26,7 +25,7 @@ func TestThroughTLS(t *testing.T) {
 		r.SetURL(&url.URL{Scheme: "http", Host: s.Host})
 		r.Out.Host = r.In.Host
 	}})
-	front.Config.ErrorLog = log.New(io.Discard, "", 0) // it complains of clients that don't trust it
+	front.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // it complains of clients that don't trust it
 	front.StartTLS()
 	defer front.Close()
 	ca := filepath.Join(t.TempDir(), "ca.pem")

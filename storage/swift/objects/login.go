@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ncw/swift/v2"
@@ -59,11 +60,10 @@ func (l login) token(ctx context.Context) (token, error) {
 // keepSecret has no token that came over TLS leave without it: a v1 server behind something that ends TLS takes itself for a plain one.
 // The catalogue of v3 is written by people, who may have an inner network.
 func (l login) keepSecret(account *url.URL) error {
-	auth, err := url.Parse(l.o.AuthURL)
-	if err != nil || l.o.Version != V1 || auth.Scheme != "https" || account.Scheme == "https" {
+	if l.o.Version != V1 || !strings.HasPrefix(l.o.AuthURL, "https:") || account.Scheme == "https" {
 		return nil
 	}
-	if account.Host != auth.Host {
+	if auth, err := url.Parse(l.o.AuthURL); err != nil || account.Host != auth.Host {
 		return fmt.Errorf("the log-in at %s is over TLS, and the account that it names, %s, is not: check storage_url_scheme in the settings of Swift's tempauth",
 			l.o.AuthURL, account)
 	}

@@ -82,6 +82,18 @@ func (s *Store) readHolderFor(ctx context.Context, v *view, r *record, claim mar
 	}
 }
 
+// readPutOff looks whether a lease puts off the end of a message that has ended as far as listings show, and who holds it then.
+func (s *Store) readPutOff(ctx context.Context, v *view, r *record) error {
+	if r.generation > 0 {
+		l, _, err := s.leaseAt(ctx, v.at.lease(r.name, r.generation))
+		if err != nil {
+			return err
+		}
+		r.putOff(l)
+	}
+	return s.readHolderFor(ctx, v, r, "")
+}
+
 // isThere asks all replicas whether the message is there, whatever listings show.
 func (s *Store) isThere(ctx context.Context, v *view, r *record) (bool, error) {
 	o, err := s.c.Head(ctx, v.at.message(r.name), true)

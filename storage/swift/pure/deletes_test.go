@@ -140,3 +140,21 @@ func TestADeleteWithAClaimOfWhatALeaseKeeps(t *testing.T) {
 		})
 	}
 }
+
+// A message that a claim has put off is there, though no listing shows the lease.
+func TestGettingWhatALeaseKeeps(t *testing.T) {
+	f := newFixture(t)
+	id := f.post(messages(1, 60)...)[0]
+	f.clock.pass(58 * time.Second)
+	claim, _ := f.claim(600, 1)
+	f.faulty.Lag(30*time.Second, f.clock.Now) // shows the message
+	f.clock.pass(3 * time.Second)
+	m, err := f.on(f.open(f.clock.Now)).Message(t.Context(), f.q, id)
+	if err != nil || m.Claim != claim {
+		t.Errorf("it is %q under %q, %v; want it under the claim", m.Body, m.Claim, err)
+	}
+	f.clock.pass(601 * time.Second)
+	if _, err := f.Message(t.Context(), f.q, id); !errors.Is(err, marconi.ErrNoMessage) {
+		t.Errorf("at its end: %v", err)
+	}
+}

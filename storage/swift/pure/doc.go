@@ -50,7 +50,7 @@
 //
 //	post n            1 PUT; n > 1, or the first of a process to a queue: 1 bulk upload a container
 //	list L            2 listings, L GET in parallel; more listings behind 512 names that are filtered out
-//	get 1             1 GET and 1 listing in parallel, then 1 HEAD if it was ever leased
+//	get 1             1 GET and 1 listing in parallel, then 1 HEAD if it was ever leased, 1 or 2 more if it looks expired
 //	get n             1 listing, or up to n where many names lie between them, 1 listing of claims, n GET in parallel
 //	first             2 listings, 1 GET
 //	claim L           2 listings, 1 PUT, L PUT in parallel, L HEAD and L GET in parallel, 1 PUT; and before the leases 1 HEAD for

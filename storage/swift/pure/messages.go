@@ -145,7 +145,11 @@ func (s *Store) Message(ctx context.Context, q marconi.QueueRef, id marconi.Mess
 	}
 	v := s.viewOf(q)
 	r, body, err := s.whole(ctx, v.at, name)
-	if err == nil && v.there(&r) {
+	switch {
+	case err != nil:
+	case r.found && r.ends() <= v.now:
+		err = s.readPutOff(ctx, v, &r)
+	case v.there(&r):
 		err = v.readHolder(ctx, &r)
 	}
 	if err != nil {
