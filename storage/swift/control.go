@@ -25,10 +25,11 @@ type controlStore struct {
 	container string
 	settle    time.Duration // from making the ID until it is read back
 
-	door     door.Door // each call goes through it
-	turns    turns
-	deleted  *recent.Set[marconi.QueueRef]                      // which listings may go on to show
-	deleting *recent.Map[marconi.QueueKey, marconi.Incarnation] // asked for, without an answer that says whether it was done
+	door      door.Door // each call goes through it
+	turns     turns
+	deleted   *recent.Set[marconi.QueueRef]                      // which listings may go on to show
+	deletions atomic.Int64                                       // so many has this process made
+	deleting  *recent.Map[marconi.QueueKey, marconi.Incarnation] // asked for, without an answer that says whether it was done
 
 	id   atomic.Pointer[string] // nil: not known yet
 	seen atomic.Bool            // the container was there

@@ -81,15 +81,55 @@ func TestAQueueMadeAnewElsewhereIsNotMadeOnceMore(t *testing.T) {
 	})
 }
 
+// failToDelete has all requests that are to delete a queue go without an answer, done or not. As long as a listing shows it, nobody can
+// say then whether it is there.
+func (r rig) failToDelete(name marconi.QueueName, fault swifttest.Fault) {
+	r.t.Helper()
+	r.faulty.FailAll(swifttest.Delete, fault)
+	if ref, err := r.DeleteQueue(r.t.Context(), key("p", name)); err == nil || marconi.KindOf(err) != marconi.Unavailable {
+		r.t.Fatalf("DeleteQueue = %v, %v", ref, err)
+	}
+	r.faulty.Reset()
+}
+
+// A deletion whose answer is lost is asked for again, and never takes a queue that was made meanwhile.
+func TestADeletionIsTriedAgain(t *testing.T) {
+	for name, fault := range map[string]swifttest.Fault{"it was done": swifttest.Confused, "it was not done": swifttest.Refused} {
+		for _, anew := range []bool{false, true} {
+			if anew && name == "it was not done" {
+				continue
+			}
+			synctest.Test(t, func(t *testing.T) {
+				r, _ := newLaggingRig(t)
+				q, _ := r.create("q")
+				var theirs marconi.Queue
+				if anew {
+					fault.Then = func() {
+						var err error
+						if theirs, _, err = r.other().CreateQueue(t.Context(), key("p", "q"), nil); err != nil {
+							t.Error(err)
+						}
+					}
+				}
+				r.faulty.Fail(swifttest.Delete, 1, fault)
+				if ref, err := r.DeleteQueue(t.Context(), key("p", "q")); ref != q.QueueRef || err != nil {
+					t.Errorf("%s: DeleteQueue = %v, %v; want %v", name, ref, err, q.QueueRef)
+				}
+				got, err := r.Queue(t.Context(), key("p", "q"))
+				if anew && got.QueueRef != theirs.QueueRef || !anew && !errors.Is(err, marconi.ErrNoQueue) {
+					t.Errorf("%s: then there is %v, %v; want %v", name, got.QueueRef, err, theirs.QueueRef)
+				}
+			})
+		}
+	}
+}
+
 // A queue that was to be deleted and was not is hidden as any other.
 func TestADeletionThatFailedIsNone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, lag := newLaggingRig(t)
 		r.create("q")
-		r.faulty.Fail(swifttest.Delete, 1, swifttest.Refused)
-		if ref, err := r.DeleteQueue(t.Context(), key("p", "q")); !errors.Is(err, swifttest.ErrUnavailable) {
-			t.Fatalf("DeleteQueue = %v, %v", ref, err)
-		}
+		r.failToDelete("q", swifttest.Refused)
 		if page, err := r.ListQueues(t.Context(), "p", marconi.QueueListing{Limit: 5}); err != nil || len(page.Items) != 1 {
 			t.Errorf("ListQueues = %+v, %v; want the queue", page, err)
 		}
@@ -105,11 +145,8 @@ func TestADeletionWhoseAnswerWasLost(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r, lag := newLaggingRig(t)
 				q, _ := r.create("q")
-				r.faulty.Fail(swifttest.Delete, 1, fault)
 				*lag = time.Minute
-				if ref, err := r.DeleteQueue(t.Context(), key("p", "q")); !errors.Is(err, swifttest.ErrUnavailable) {
-					t.Fatalf("DeleteQueue = %v, %v", ref, err)
-				}
+				r.failToDelete("q", fault)
 				if name == "it was done" {
 					r.wantHidden("q")
 				}
@@ -133,10 +170,10 @@ func TestADeletionIsNotOfTheNextQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, lag := newLaggingRig(t)
 		r.create("q")
-		r.faulty.Fail(swifttest.Delete, 1, swifttest.Confused)
-		if ref, err := r.DeleteQueue(t.Context(), key("p", "q")); !errors.Is(err, swifttest.ErrUnavailable) {
-			t.Fatalf("DeleteQueue = %v, %v", ref, err)
-		}
+		*lag = time.Minute
+		r.failToDelete("q", swifttest.Confused)
+		time.Sleep(*lag)
+		*lag = 0
 		theirs, _, err := r.other().CreateQueue(t.Context(), key("p", "q"), nil)
 		if err != nil {
 			t.Fatal(err)

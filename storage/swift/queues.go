@@ -23,6 +23,7 @@ func (c *controlStore) at(key marconi.QueueKey) objects.Path {
 
 // read asks all replicas for a queue, or gives ErrNoQueue.
 func (c *controlStore) read(ctx context.Context, key marconi.QueueKey) (marconi.Queue, error) {
+	deletions := c.deletions.Load()
 	o, err := c.get(ctx, c.at(key))
 	if errors.Is(err, objects.ErrMissing) {
 		return marconi.Queue{}, marconi.ErrNoQueue
@@ -31,8 +32,8 @@ func (c *controlStore) read(ctx context.Context, key marconi.QueueKey) (marconi.
 		return marconi.Queue{}, err
 	}
 	q, err := decodeQueue(key, o.Body)
-	if err == nil {
-		c.deleted.Drop(q.QueueRef) // it may have come back
+	if err == nil && c.deletions.Load() == deletions { // or it may have been read before it was deleted
+		c.deleted.Drop(q.QueueRef) // it has come back, if it was there
 	}
 	return q, err
 }
@@ -41,7 +42,7 @@ func (c *controlStore) read(ctx context.Context, key marconi.QueueKey) (marconi.
 func (c *controlStore) find(ctx context.Context, key marconi.QueueKey) (marconi.Queue, error) {
 	q, err := c.read(ctx, key)
 	if errors.Is(err, marconi.ErrNoQueue) {
-		return c.listedOne(ctx, key)
+		return c.listedOne(ctx, key, readLooks)
 	}
 	return q, err
 }
@@ -98,7 +99,8 @@ func (c *controlStore) changing(ctx context.Context, doing string, key marconi.Q
 // proxy whose clock is ahead is newer than what comes through another. The next try is likely to find them of one mind.
 const (
 	tries      = 7 // with the pauses between them longer than the second within which the clocks of all servers agree
-	looks      = 5 // for what is listed
+	makeLooks  = 5 // for what is listed, before it is made anew
+	readLooks  = 2 // when it is asked for: it may be a queue that another server has deleted a moment ago
 	firstPause = 20 * time.Millisecond
 )
 
@@ -126,7 +128,7 @@ func (c *controlStore) create(ctx context.Context, q marconi.Queue) (stored marc
 }
 
 func (c *controlStore) tryToCreate(ctx context.Context, q marconi.Queue) (stored marconi.Queue, created bool, err error) {
-	if stored, err := c.listedOne(ctx, q.QueueKey); !errors.Is(err, marconi.ErrNoQueue) {
+	if stored, err := c.listedOne(ctx, q.QueueKey, makeLooks); !errors.Is(err, marconi.ErrNoQueue) {
 		return stored, false, err
 	}
 	putErr := c.write(ctx, q, objects.Anew)
@@ -147,7 +149,7 @@ func (c *controlStore) tryToCreate(ctx context.Context, q marconi.Queue) (stored
 }
 
 // listedOne reads a queue that the container's listing shows, or gives ErrNoQueue. One that is listed and can't be read is hidden.
-func (c *controlStore) listedOne(ctx context.Context, key marconi.QueueKey) (marconi.Queue, error) {
+func (c *controlStore) listedOne(ctx context.Context, key marconi.QueueKey, looks int) (marconi.Queue, error) {
 	n, err := c.listedAs(ctx, key)
 	if err != nil {
 		return marconi.Queue{}, err
@@ -218,14 +220,33 @@ func isSame(a, b marconi.Queue) bool {
 func (c *controlStore) DeleteQueue(ctx context.Context, key marconi.QueueKey) (ref marconi.QueueRef, err error) {
 	err = c.changing(ctx, "delete a queue", key, func() error {
 		return again(ctx, func() error {
-			ref, err = c.tryToDelete(ctx, key)
+			ref, err = c.deleteFound(ctx, key)
 			return err
 		})
 	})
-	return ref, err
+	if err != nil {
+		return marconi.QueueRef{}, err
+	}
+	return ref, nil
 }
 
-// tryToDelete is of two minds if the queue is newer than its end. One that has gone, and was to be deleted before without an answer, was
+// mostDeletes is how often a deletion is tried that has no answer.
+const mostDeletes = 3
+
+// deleteFound deletes the queue that it finds, and tries again without an answer; but never another that has been made meanwhile.
+func (c *controlStore) deleteFound(ctx context.Context, key marconi.QueueKey) (marconi.QueueRef, error) {
+	for try := 1; ; try++ {
+		ref, err := c.tryToDelete(ctx, key)
+		if err == nil || ref.Incarnation == 0 || isNewer(err) || try == mostDeletes || pause.For(ctx, firstPause<<try) != nil {
+			return ref, err
+		}
+		if q, err := c.read(ctx, key); err == nil && q.Incarnation != ref.Incarnation {
+			return c.hasGone(ref), nil
+		}
+	}
+}
+
+// tryToDelete gives the queue that it has tried to delete, also with an error. It is of two minds if the queue is newer than its end. One that has gone, and was to be deleted before without an answer, was
 // deleted then: its data waits to be dropped.
 func (c *controlStore) tryToDelete(ctx context.Context, key marconi.QueueKey) (marconi.QueueRef, error) {
 	q, err := c.find(ctx, key) // what is only out of reach would come back
@@ -240,13 +261,14 @@ func (c *controlStore) tryToDelete(ctx context.Context, key marconi.QueueKey) (m
 		if isNewer(err) {
 			err = fmt.Errorf("%w: %w", errOfTwoMinds, err)
 		}
-		return marconi.QueueRef{}, err
+		return q.QueueRef, err
 	}
 	return c.hasGone(q.QueueRef), nil
 }
 
 func (c *controlStore) hasGone(q marconi.QueueRef) marconi.QueueRef {
 	c.deleting.Drop(q.QueueKey)
+	c.deletions.Add(1)
 	c.deleted.Add(q)
 	return q
 }

@@ -24,24 +24,35 @@ func (s *Store) Claim(ctx context.Context, q marconi.QueueRef, c marconi.ClaimRe
 	return s.claimBehind(ctx, q, c, lost)
 }
 
-// claimBehind claims once more where all that was claimed is lost: as many behind those. If these, too, are lost, the next claim comes
-// behind them, for they stay held.
-func (s *Store) claimBehind(ctx context.Context, q marconi.QueueRef, c marconi.ClaimRequest, lost int) (marconi.Claimed, error) {
-	if err := s.index.Release(ctx, q, c.ID); err != nil {
-		return marconi.Claimed{}, err
-	}
+// mostRounds is how often a claim goes on behind lost messages, each time behind twice as many.
+const mostRounds = 5
+
+// claimBehind claims anew where all that was claimed is lost: more, to come behind those, which stay under the claim. If all is lost up to
+// where it ends, the next claim goes on.
+func (s *Store) claimBehind(ctx context.Context, q marconi.QueueRef, c marconi.ClaimRequest, lost int) (got marconi.Claimed, err error) {
 	wide := c
-	wide.Limit += lost
-	got, _, err := s.claim(ctx, q, wide)
-	if err != nil || len(got.Messages) <= c.Limit {
-		return got, err
+	for range mostRounds {
+		wide.Limit += lost
+		if got, lost, err = s.claimAnew(ctx, q, wide); err != nil || lost == 0 || len(got.Messages) > 0 {
+			break
+		}
 	}
-	// Some were found again.
-	if err := s.index.Release(ctx, q, c.ID); err != nil {
-		return marconi.Claimed{}, err
+	for _, limit := range []int{lost + c.Limit, c.Limit} { // just behind the lost ones; or some of them were found again
+		if err != nil || len(got.Messages) <= c.Limit {
+			break
+		}
+		wide.Limit = limit
+		got, _, err = s.claimAnew(ctx, q, wide)
 	}
-	got, _, err = s.claim(ctx, q, c)
 	return got, err
+}
+
+// claimAnew claims under an ID that has a claim.
+func (s *Store) claimAnew(ctx context.Context, q marconi.QueueRef, c marconi.ClaimRequest) (got marconi.Claimed, lost int, err error) {
+	if err := s.index.Release(ctx, q, c.ID); err != nil {
+		return marconi.Claimed{}, 0, err
+	}
+	return s.claim(ctx, q, c)
 }
 
 // claim claims once, and tells how many of the messages have lost their bodies.

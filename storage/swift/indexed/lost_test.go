@@ -8,6 +8,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -130,25 +131,48 @@ func TestPopBehindLostSegments(t *testing.T) {
 	}
 }
 
-// Where all that a claim gets is lost, it looks once behind that. The lost ones stay under the claim, unseen.
+// Where all that a claim gets is lost, it looks behind that. The lost ones stay under the claim, unseen.
 func TestClaimBehindLostSegments(t *testing.T) {
 	f := newFixture(t, Options{})
 	ids := f.postSingly(600, numbers(1, 9)...)
 	find := f.lose(ids[:6]...)
 	claim, got := f.claim(300, 2)
-	f.want("Claim of two, of which four are lost", got, "")
-	_, got = f.claim(300, 2)
-	f.want("the next, of which two are lost", got, "7 8")
+	f.want("Claim of two behind six that are lost", got, "7 8")
 	c, err := f.Claimed(f.ctx(), f.q, claim)
-	if err != nil || len(c.Messages) > 0 {
-		t.Errorf("the first shows %q, %v", bodiesOf(c.Messages), err)
+	if err != nil {
+		t.Fatal(err)
 	}
+	f.want("what it shows", c.Messages, "7 8")
 	find()
 	_, got = f.claim(300, 9)
 	f.want("when they are found, but held", got, "9")
 	f.clock.pass(300 * time.Second)
 	_, got = f.claim(300, 9)
 	f.want("when the claims have ended", got, "1 2 3 4 5 6 7 8 9")
+}
+
+// What comes behind the lost ones is no more than was asked for, however many those are.
+func TestClaimJustBehindLostSegments(t *testing.T) {
+	for lost := range 10 {
+		f := newFixture(t, Options{})
+		ids := f.postSingly(600, numbers(1, 20)...)
+		f.lose(ids[:lost]...)
+		_, got := f.claim(300, 2)
+		if len(got) > 2 || len(got) == 0 || string(got[0].Body) != strconv.Itoa(lost+1) {
+			t.Errorf("a claim of two behind %d lost messages gives %q", lost, bodiesOf(got))
+		}
+	}
+}
+
+// It looks not for ever; the next claim goes on where it stopped.
+func TestClaimsBehindManyLostSegments(t *testing.T) {
+	f := newFixture(t, Options{})
+	ids := f.postSingly(600, numbers(1, 40)...)
+	f.lose(ids[:39]...)
+	_, got := f.claim(300, 1)
+	f.want("Claim of one behind 39 that are lost", got, "")
+	_, got = f.claim(300, 1)
+	f.want("the next", got, "40")
 }
 
 // What is found again amid a claim is handed out, and no more than was asked for.

@@ -68,7 +68,7 @@
 //	stats             1 listing for 10 000 names, 1 listing of claims
 //	purge             1 PUT, 1 HEAD, 1 listing for 10 000 names of the last 70 s; for those of the last 10 s 1 bulk delete for 1 000;
 //	                  the rest later; a day later 1 HEAD, 1 DELETE
-//	queue delete      1 PUT; later 4 listings and 2 bulk deletes for 10 000 names, 2 requests for the container; and until an hour has
+//	queue delete      1 PUT; later 4 listings and 3 bulk deletes for 10 000 names, 2 requests for the container; and until an hour has
 //	                  passed 1 GET and 1 listing each time that all is looked through, then 1 DELETE
 //	wait              2 listings each second, a process and queue that somebody waits for
 //

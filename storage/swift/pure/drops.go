@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/marconi-mq/marconi"
@@ -21,12 +22,13 @@ const keepDropped = time.Hour
 // A drop says what went with a deleted queue.
 type drop struct {
 	upTo string // what the process that deleted it had posted up to here; "": there was no drop
-	node string // that process. All that others post goes, whenever they do
+	node string // that process. What others post for as long as a drop is kept goes as well
 }
 
-// covers reports whether the message of that name went with its queue.
+// covers reports whether the message of that name went with its queue. What comes later still is of a queue that lives again: its control
+// store has been restored, or a change of metadata met the deletion.
 func (d drop) covers(name string) bool {
-	return d.upTo != "" && (name <= d.upTo || nodeOf(name) != d.node)
+	return d.upTo != "" && (name <= d.upTo || nodeOf(name) != d.node && stampOf(name) <= stampOf(d.upTo)+keepDropped.Microseconds())
 }
 
 func (d drop) String() string {
@@ -135,9 +137,24 @@ func (s *Store) finishDrop(ctx context.Context, at objects.Path) (int, error) {
 	}
 	n, err := s.reapQueue(ctx, q, d)
 	if errors.Is(err, errNotEmpty) {
-		err = nil
+		err = s.forgetIfAlive(ctx, at, q, d, o.Modified)
 	}
 	return n, err
+}
+
+// forgetIfAlive forgets a drop of a queue that has messages which did not go with it.
+func (s *Store) forgetIfAlive(ctx context.Context, at objects.Path, q marconi.QueueRef, d drop, noted time.Time) error {
+	for w := s.walkBehind(s.placeOf(q), d.upTo); !w.done(); {
+		records, err := w.next(ctx, 0)
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(records, func(r record) bool { return r.found && nodeOf(r.name) != d.node && !d.covers(r.name) }) {
+			s.o.Logger.Warn("a queue that was deleted is in use again", "project", q.Project, "queue", q.Name)
+			return s.forgetDrop(ctx, at, noted)
+		}
+	}
+	return nil
 }
 
 // readDrop reads which queue was deleted, and what went with it.

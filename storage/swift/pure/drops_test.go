@@ -140,3 +140,29 @@ func TestLatePostsGoWithTheirQueue(t *testing.T) {
 		f.wantNoTrace("after a late post, " + name + ",")
 	}
 }
+
+// A queue can live again under its incarnation: its control store was restored, say. For an hour what is posted to it goes, and no longer.
+func TestAQueueThatLivesAgain(t *testing.T) {
+	f := newFixture(t)
+	f.post(messages(3, 60_000)...)
+	f.deleteAndDie()
+	f.collect()
+	f.clock.pass(keepDropped - time.Minute)
+	again := f.on(f.open(f.clock.Now))
+	again.post(messages(2, 60_000)...)
+	f.collect()
+	if got := again.all(); len(got) > 0 {
+		t.Errorf("within an hour of the deletion %d messages stay", len(got))
+	}
+	f.clock.pass(2 * time.Minute)
+	again = f.on(f.open(f.clock.Now))
+	again.post(messages(2, 60_000)...)
+	for range 3 {
+		f.collect()
+		f.clock.pass(time.Hour)
+	}
+	wantBodies(t, "hours later", again.all(), "1 2")
+	if queues, err := f.Queues(t.Context()); err != nil || len(queues) != 1 {
+		t.Errorf("Queues = %v, %v; want the one that lives", queues, err)
+	}
+}

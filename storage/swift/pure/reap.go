@@ -106,24 +106,38 @@ func (r *reaper) empty() ([]objects.Path, map[place][]string, []task) {
 
 // reapAlways removes what is to be removed, until the store is closed.
 func (s *Store) reapAlways() {
-	reap, sweep := time.NewTicker(s.o.ReapEvery), time.NewTimer(s.o.SweepEvery/firstSweep)
+	reap := time.NewTicker(s.o.ReapEvery)
 	defer reap.Stop()
-	defer sweep.Stop()
 	for {
-		var err error
 		select {
 		case <-s.living.Done():
 			s.reapLast()
 			return
 		case <-reap.C:
-			err = s.reap(s.living, false)
+			s.tellTrouble(s.reap(s.living, false))
+		}
+	}
+}
+
+// sweepAlways looks through all queues now and then, until the store is closed. That may take long, and keeps nothing waiting.
+func (s *Store) sweepAlways() {
+	sweep := time.NewTimer(s.o.SweepEvery / firstSweep)
+	defer sweep.Stop()
+	for {
+		select {
+		case <-s.living.Done():
+			return
 		case <-sweep.C:
-			_, err = s.sweepAll(s.living)
+			_, err := s.sweepAll(s.living)
+			s.tellTrouble(err)
 			sweep.Reset(s.o.SweepEvery)
 		}
-		if err != nil && s.living.Err() == nil {
-			s.o.Logger.Warn("removing what is of no use any more failed; it is tried again", "error", err)
-		}
+	}
+}
+
+func (s *Store) tellTrouble(err error) {
+	if err != nil && s.living.Err() == nil {
+		s.o.Logger.Warn("removing what is of no use any more failed; it is tried again", "error", err)
 	}
 }
 

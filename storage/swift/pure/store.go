@@ -116,6 +116,7 @@ func New(ctx context.Context, c objects.Client, o Options) (*Store, error) {
 	s.living, s.kill = context.WithCancel(context.Background())
 	s.hub = wake.New(o.Now, s.ask)
 	s.workers.Go(s.reapAlways)
+	s.workers.Go(s.sweepAlways)
 	return s, nil
 }
 
