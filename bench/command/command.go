@@ -129,13 +129,14 @@ func version() string {
 	return info.Main.Version
 }
 
-// readPlan reads a plan from a file or, if there is none of that name, gives the sample that is called so.
+// readPlan reads a plan from a file or, if there is none of that name, gives the sample that is called so. A folder is no file.
 func readPlan(name string) (*plan.Plan, error) {
 	text, err := os.ReadFile(name)
+	info, statErr := os.Stat(name)
 	switch {
 	case err == nil:
 		return plan.Parse(name, text)
-	case !errors.Is(err, os.ErrNotExist):
+	case !errors.Is(err, os.ErrNotExist) && (statErr != nil || !info.IsDir()):
 		return nil, fmt.Errorf("plan: %w", err)
 	}
 	p, sampleErr := plan.Sample(name)

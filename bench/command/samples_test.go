@@ -47,3 +47,14 @@ func TestSamplesRun(t *testing.T) {
 		})
 	}
 }
+
+// A folder of the name of a sample does not stand before it.
+func TestAFolderIsNoPlan(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.Mkdir("smoke", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := readPlan("smoke"); err != nil || p.Name != "smoke" {
+		t.Errorf("the plan is %v, %v", p, err)
+	}
+}
