@@ -184,7 +184,7 @@ type docReader struct {
 func (r *docReader) command(ctx context.Context, script string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", script)
 	cmd.Env = append(os.Environ(),
-		"HOME="+r.home,
+		"HOME="+r.home, "TMPDIR="+r.home,
 		"XDG_DATA_HOME="+filepath.Join(r.home, ".local", "share"),
 		"PATH="+r.tools+string(os.PathListSeparator)+os.Getenv("PATH"),
 		"GOPATH="+goEnv("GOPATH"), "GOCACHE="+goEnv("GOCACHE"), "GOMODCACHE="+goEnv("GOMODCACHE"), "GOFLAGS="+goEnv("GOFLAGS"), "GOPROXY="+goEnv("GOPROXY"),
