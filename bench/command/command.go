@@ -132,11 +132,10 @@ func version() string {
 // readPlan reads a plan from a file or, if there is none of that name, gives the sample that is called so. A folder is no file.
 func readPlan(name string) (*plan.Plan, error) {
 	text, err := os.ReadFile(name)
-	info, statErr := os.Stat(name)
 	switch {
 	case err == nil:
 		return plan.Parse(name, text)
-	case !errors.Is(err, os.ErrNotExist) && (statErr != nil || !info.IsDir()):
+	case !errors.Is(err, os.ErrNotExist) && !isFolder(name):
 		return nil, fmt.Errorf("plan: %w", err)
 	}
 	p, sampleErr := plan.Sample(name)
@@ -144,4 +143,9 @@ func readPlan(name string) (*plan.Plan, error) {
 		return nil, fmt.Errorf("there is no file %q, and no sample plan of that name: %s", name, strings.Join(plan.Samples(), ", "))
 	}
 	return p, nil
+}
+
+func isFolder(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.IsDir()
 }

@@ -35,15 +35,12 @@ type controlStore struct {
 	seen atomic.Bool            // the container was there
 }
 
-// settleID is longer than a PUT takes: two that are under way at one moment both seem to make the object, and the later one stays.
-const settleID = 250 * time.Millisecond
-
 // mostDeleted is how many of the queues that this process has deleted it remembers, and how many of those it has not.
 const mostDeleted = 10_000
 
 func newControlStore(c objects.Client, prefix, namespace string) *controlStore {
 	return &controlStore{
-		client: c, container: join(prefix, namespace, "control"), settle: settleID, turns: newTurns(),
+		client: c, container: join(prefix, namespace, "control"), settle: objects.SettleTime, turns: newTurns(),
 		deleted:  recent.NewSet[marconi.QueueRef](mostDeleted),
 		deleting: recent.NewMap[marconi.QueueKey, marconi.Incarnation](mostDeleted),
 	}

@@ -235,26 +235,29 @@ const mostDeletes = 3
 
 // deleteFound deletes the queue that it finds, and tries again without an answer; but never another that has been made meanwhile.
 func (c *controlStore) deleteFound(ctx context.Context, key marconi.QueueKey) (marconi.QueueRef, error) {
+	var tried marconi.QueueRef
 	for try := 1; ; try++ {
-		ref, err := c.tryToDelete(ctx, key)
+		ref, err := c.tryToDelete(ctx, key, tried)
 		if err == nil || ref.Incarnation == 0 || isNewer(err) || try == mostDeletes || pause.For(ctx, firstPause<<try) != nil {
 			return ref, err
 		}
-		if q, err := c.read(ctx, key); err == nil && q.Incarnation != ref.Incarnation {
-			return c.hasGone(ref), nil
-		}
+		tried = ref
 	}
 }
 
-// tryToDelete gives the queue that it has tried to delete, also with an error. It is of two minds if the queue is newer than its end. One that has gone, and was to be deleted before without an answer, was
-// deleted then: its data waits to be dropped.
-func (c *controlStore) tryToDelete(ctx context.Context, key marconi.QueueKey) (marconi.QueueRef, error) {
+// tryToDelete gives the queue that it has tried to delete, also with an error. It is of two minds if the queue is newer than its end. One
+// that has gone, and was to be deleted before without an answer, was deleted then: its data waits to be dropped. So it was if another
+// queue is there than the one that this call has tried before.
+func (c *controlStore) tryToDelete(ctx context.Context, key marconi.QueueKey, tried marconi.QueueRef) (marconi.QueueRef, error) {
 	q, err := c.find(ctx, key) // what is only out of reach would come back
-	if n, begun := c.deleting.Get(key); begun && errors.Is(err, marconi.ErrNoQueue) {
+	n, begun := c.deleting.Get(key)
+	switch {
+	case begun && errors.Is(err, marconi.ErrNoQueue):
 		return c.hasGone(marconi.QueueRef{QueueKey: key, Incarnation: n}), nil
-	}
-	if err != nil {
+	case err != nil:
 		return marconi.QueueRef{}, err
+	case tried.Incarnation != 0 && q.Incarnation != tried.Incarnation:
+		return c.hasGone(tried), nil
 	}
 	if err := c.client.Delete(ctx, c.at(key)); err != nil {
 		c.deleting.Put(key, q.Incarnation)

@@ -17,12 +17,8 @@ import (
 // pairQueue is the queue in the index that says which containers belong to it.
 var pairQueue = marconi.QueueRef{QueueKey: marconi.QueueKey{Name: "marconi-swift-pair"}}
 
-const (
-	// pairLife is how long its messages live: for ever, as a number that every index takes.
-	pairLife marconi.Seconds = 50 * 365 * 24 * 3600
-	// settlePair is longer than a PUT takes: two that are under way at one moment both seem to make the object, and the later one stays.
-	settlePair = 250 * time.Millisecond
-)
+// pairLife is how long its messages live: for ever, as a number that every index takes.
+const pairLife marconi.Seconds = 50 * 365 * 24 * 3600
 
 // What is in that queue, before an ID. The first of each counts, so that processes which make one at the same moment agree.
 const (

@@ -118,7 +118,7 @@ func newStore(c objects.Client, index marconi.DataStore, o Options) *Store {
 		cache: newLRU[objects.Path](o.CacheBytes-o.CacheBytes/8, (*segment).size),
 		ends:  newEnds(o.CacheBytes / 64),
 		tally: newTally(o.CacheBytes / 16),
-		moved: newMovedLog(index, o.Now), pairing: &pairing{index: index, client: c, prefix: o.Prefix, settle: settlePair, log: o.Logger},
+		moved: newMovedLog(index, o.Now), pairing: &pairing{index: index, client: c, prefix: o.Prefix, settle: objects.SettleTime, log: o.Logger},
 	}
 	s.fetcher = &fetcher{client: c, meter: o.Meter, cache: s.cache, slots: make(chan struct{}, o.Parallel), under: map[objects.Path]*fetch{}}
 	s.reaper = newReaper(c, s.moved, o.Options)

@@ -121,10 +121,10 @@ func (l login) explain(err error, granted bool, seen *lastAnswer) error {
 	case answered && known.StatusCode >= http.StatusInternalServerError:
 		return fmt.Errorf("%s logs in nobody at the moment: %w: check that server and what it needs, or auth_url if it is another's",
 			l.o.AuthURL, statusError(answer{status: known.StatusCode, header: seen.header}))
-	case answered && known.StatusCode != 0 && l.o.Version == V3:
-		return fmt.Errorf("%s answers the log-in of %s with %d %s: check %s, or have auth=v1 if that is a Swift with tempauth, and no Keystone",
-			l.o.AuthURL, who, known.StatusCode, http.StatusText(known.StatusCode), check)
 	case answered && known.StatusCode != 0:
+		if l.o.Version == V3 {
+			check += ", or have auth=v1 if that is a Swift with tempauth, and no Keystone"
+		}
 		return fmt.Errorf("%s answers the log-in of %s with %d %s: check %s",
 			l.o.AuthURL, who, known.StatusCode, http.StatusText(known.StatusCode), check)
 	case answered:

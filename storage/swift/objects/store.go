@@ -16,6 +16,10 @@ var (
 	ErrConflict  = errors.New("the container is not empty")                   // 409 of its DELETE
 )
 
+// SettleTime is longer than a PUT takes. Two that are under way at one moment both seem to make the object, and the later one stays: who makes
+// something once for all reads back after that time which one it is.
+const SettleTime = 250 * time.Millisecond
+
 // Attributes are what is kept beside an object's content.
 type Attributes struct {
 	// ContentType may have parameters. A listing shows it, but without the blanks between them. "" stands for

@@ -141,7 +141,7 @@ func (a *attempt) choose(ctx context.Context) (*view, []*candidate, error) {
 			a.now = v.now
 			return v, chosen, nil
 		}
-		open = recordsOf(chosen)
+		open = chosenRecords(chosen)
 	}
 }
 
@@ -161,7 +161,7 @@ func (a *attempt) isOpen(v *view, r *record) bool {
 		!a.lost[r.name] && !a.busy[claimKey{r.lease.claim, r.lease.birth}]
 }
 
-func recordsOf(chosen []*candidate) []record {
+func chosenRecords(chosen []*candidate) []record {
 	records := make([]record, len(chosen))
 	for i, c := range chosen {
 		records[i] = c.record

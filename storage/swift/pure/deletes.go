@@ -84,14 +84,22 @@ func (s *Store) readHolderFor(ctx context.Context, v *view, r *record, claim mar
 
 // readPutOff looks whether a lease puts off the end of a message that has ended as far as listings show, and who holds it then.
 func (s *Store) readPutOff(ctx context.Context, v *view, r *record) error {
-	if r.generation > 0 {
-		l, _, err := s.leaseAt(ctx, v.at.lease(r.name, r.generation))
-		if err != nil {
-			return err
-		}
-		r.putOff(l)
+	if err := s.readEnd(ctx, v, r); err != nil {
+		return err
 	}
 	return s.readHolderFor(ctx, v, r, "")
+}
+
+// readEnd asks for the lease of a message that has ended as far as listings show: a renewal may have put that off.
+func (s *Store) readEnd(ctx context.Context, v *view, r *record) error {
+	if r.generation == 0 || r.ends() > v.now {
+		return nil
+	}
+	l, _, err := s.leaseAt(ctx, v.at.lease(r.name, r.generation))
+	if err == nil {
+		r.putOff(l)
+	}
+	return err
 }
 
 // isThere asks all replicas whether the message is there, whatever listings show.
@@ -105,12 +113,8 @@ func (s *Store) isThere(ctx context.Context, v *view, r *record) (bool, error) {
 	}
 	r.modified = o.Modified
 	r.message, r.found = parseMessage(o.ContentType)
-	if r.generation > 0 && r.ends() <= v.now {
-		l, _, err := s.leaseAt(ctx, v.at.lease(r.name, r.generation))
-		if err != nil {
-			return false, err
-		}
-		r.putOff(l)
+	if err := s.readEnd(ctx, v, r); err != nil {
+		return false, err
 	}
 	return v.there(r), nil
 }

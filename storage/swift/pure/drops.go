@@ -94,25 +94,18 @@ func (s *Store) isDropped(ctx context.Context, q marconi.QueueRef) (bool, error)
 
 // finishDrops goes on with what is left of all deleted queues, whichever process has deleted them.
 func (s *Store) finishDrops(ctx context.Context) (total int, err error) {
-	full := s.pageSize(0)
 	var t troubles
-	for marker := ""; ; {
-		page, err := s.c.List(ctx, s.o.Namespace, objects.Listing{Prefix: droppedPrefix, Marker: marker})
+	for e, err := range s.entries(ctx, s.o.Namespace, droppedPrefix) {
 		if err != nil {
 			return total, errors.Join(t.all(), fmt.Errorf("list deleted queues: %w", err))
 		}
-		for _, e := range page {
-			n, err := s.finishDrop(ctx, s.settings(e.Name))
-			total += n
-			if t.note(err); t.tooMany() || ctx.Err() != nil {
-				return total, t.all()
-			}
+		n, err := s.finishDrop(ctx, s.settings(e.Name))
+		total += n
+		if t.note(err); t.tooMany() || ctx.Err() != nil {
+			break
 		}
-		if len(page) < full {
-			return total, t.all()
-		}
-		marker = page[len(page)-1].Name
 	}
+	return total, t.all()
 }
 
 // finishDrop goes on with one. When its containers have gone, and nobody can come late any more, it is forgotten.

@@ -17,7 +17,7 @@ func rivalIn(t *testing.T, account *swifttest.Memory, name, text string) *swiftt
 	c := swifttest.NewFaulty(account)
 	at := objects.Path{Container: "marconi", Name: name}
 	c.Fail(swifttest.Put, 1, swifttest.Fault{Then: func() {
-		time.AfterFunc(settleFor-time.Millisecond, func() {
+		time.AfterFunc(objects.SettleTime-time.Millisecond, func() {
 			if err := account.Put(t.Context(), at, []byte(text), plainText(text)); err != nil {
 				t.Error(err)
 			}

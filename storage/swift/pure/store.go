@@ -45,11 +45,8 @@ type Options struct {
 	Now    func() time.Time // nil: time.Now
 	Logger *slog.Logger     // for trouble in the background; nil: nothing is logged
 
-	settle time.Duration // from making a setting until it is read back; 0: settleFor; less: none, as tests have it
+	settle time.Duration // from making a setting until it is read back; 0: [objects.SettleTime]; less: none, as tests have it
 }
-
-// settleFor is longer than a PUT takes: two that are under way at one moment both seem to make the object, and the later one stays.
-const settleFor = 250 * time.Millisecond
 
 // withDefaults fills what was left out.
 func (o Options) withDefaults() Options {
@@ -61,7 +58,7 @@ func (o Options) withDefaults() Options {
 	o.PollEvery = cmp.Or(o.PollEvery, time.Second)
 	o.ReapEvery = cmp.Or(o.ReapEvery, time.Second)
 	o.SweepEvery = cmp.Or(o.SweepEvery, time.Hour)
-	o.settle = cmp.Or(o.settle, settleFor)
+	o.settle = cmp.Or(o.settle, objects.SettleTime)
 	if o.Now == nil {
 		o.Now = time.Now
 	}

@@ -31,23 +31,16 @@ func (s *Store) viewOf(q marconi.QueueRef) *view {
 // readClaims lists the queue's claims, and whether it was purged.
 func (v *view) readClaims(ctx context.Context) error {
 	v.claims = map[marconi.ClaimID]claimAttributes{}
-	full := v.s.pageSize(0)
-	for marker := ""; ; {
-		page, err := v.s.c.List(ctx, v.at.stem, objects.Listing{Prefix: claimPrefix, Marker: marker})
+	for e, err := range v.s.entries(ctx, v.at.stem, claimPrefix) {
 		if errors.Is(err, objects.ErrContainer) {
 			return nil
 		}
 		if err != nil {
 			return fmt.Errorf("list claims: %w", err)
 		}
-		for _, e := range page {
-			v.addClaim(e)
-		}
-		if len(page) < full {
-			return nil
-		}
-		marker = page[len(page)-1].Name
+		v.addClaim(e)
 	}
+	return nil
 }
 
 func (v *view) addClaim(e objects.Entry) {

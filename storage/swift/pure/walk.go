@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -165,6 +166,29 @@ func (s *Store) reversed(ctx context.Context, container string) ([]objects.Entry
 		}
 		all = append(all, page...)
 		l.Marker = page[len(page)-1].Name
+	}
+}
+
+// entries lists what begins with a prefix in a container, page by page. An error is the last that comes.
+func (s *Store) entries(ctx context.Context, container, prefix string) iter.Seq2[objects.Entry, error] {
+	full := s.pageSize(0)
+	return func(yield func(objects.Entry, error) bool) {
+		for marker := ""; ; {
+			page, err := s.c.List(ctx, container, objects.Listing{Prefix: prefix, Marker: marker})
+			if err != nil {
+				yield(objects.Entry{}, err)
+				return
+			}
+			for _, e := range page {
+				if !yield(e, nil) {
+					return
+				}
+			}
+			if len(page) < full {
+				return
+			}
+			marker = page[len(page)-1].Name
+		}
 	}
 }
 
