@@ -83,17 +83,17 @@ func (r *storeRun) goOn(least time.Duration) {
 	}
 }
 
-// trouble does something to the store. Until it is over, an answer of 503 is no cause for complaint.
+// trouble does something to the store. To what was asked before its end an answer of 503 is no cause for complaint.
 func (r *storeRun) trouble(do func()) {
 	r.t.Helper()
 	life, _ := r.server.get()
 	life.doomed.Store(true)
 	do()
 	r.sound()
-	life.doomed.Store(false)
+	life.over(r.clock.Now())
 }
 
-// sound waits until posts go well again, and until what was sent before has been answered.
+// sound waits until posts go well again.
 func (r *storeRun) sound() {
 	r.t.Helper()
 	began := time.Now()
@@ -103,7 +103,6 @@ func (r *storeRun) sound() {
 		}
 		time.Sleep(time.Millisecond)
 	}
-	r.door.settle(began)
 }
 
 // finish drains the queues, stops the server, and gives the ledger's verdict.
@@ -151,17 +150,14 @@ type storeDoor struct {
 	refused atomic.Int64 // answers of 503
 	bare    atomic.Int64 // of those, without Retry-After
 
-	mu      sync.Mutex // guards what follows
-	posts   []time.Time
-	running map[*http.Request]time.Time
+	mu    sync.Mutex // guards what follows
+	posts []time.Time
 }
 
 var errStoreDoor = errors.New("503")
 
 // RoundTrip implements http.RoundTripper.
 func (d *storeDoor) RoundTrip(r *http.Request) (*http.Response, error) {
-	d.enter(r)
-	defer d.leave(r)
 	answer, err := d.to.RoundTrip(r)
 	switch {
 	case err != nil:
@@ -186,21 +182,6 @@ func (d *storeDoor) RoundTrip(r *http.Request) (*http.Response, error) {
 // CloseIdleConnections lets a client close what it has opened.
 func (d *storeDoor) CloseIdleConnections() { d.to.(*http.Transport).CloseIdleConnections() }
 
-func (d *storeDoor) enter(r *http.Request) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.running == nil {
-		d.running = map[*http.Request]time.Time{}
-	}
-	d.running[r] = time.Now()
-}
-
-func (d *storeDoor) leave(r *http.Request) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	delete(d.running, r)
-}
-
 // goodSince counts the posts and claims that have gone well since then.
 func (d *storeDoor) goodSince(t time.Time) (n int) {
 	d.mu.Lock()
@@ -209,23 +190,6 @@ func (d *storeDoor) goodSince(t time.Time) (n int) {
 		n++
 	}
 	return n
-}
-
-// settle waits until no request is under way that was sent before t.
-func (d *storeDoor) settle(t time.Time) {
-	older := func() bool {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		for _, sent := range d.running {
-			if sent.Before(t) {
-				return true
-			}
-		}
-		return false
-	}
-	for older() {
-		time.Sleep(time.Millisecond)
-	}
 }
 
 // gap is the longest time between two that went well.

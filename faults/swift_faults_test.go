@@ -152,8 +152,7 @@ func (r *faultyRun) suffer() ledger.Verdict {
 	return v
 }
 
-// trouble lets one trouble last for a while. Until what was asked meanwhile has been answered, an answer of 503 is no cause for
-// complaint.
+// trouble lets one trouble last for a while. To what was asked before its end an answer of 503 is no cause for complaint.
 func (r *faultyRun) trouble(o swiftTrouble) {
 	life, _ := r.server.get()
 	life.doomed.Store(true)
@@ -161,7 +160,6 @@ func (r *faultyRun) trouble(o swiftTrouble) {
 	r.c.Plan(o.plan)
 	time.Sleep(500 * time.Millisecond)
 	r.c.Reset()
-	r.door.settle(time.Now())
-	life.doomed.Store(false)
+	life.over(r.clock.Now())
 	r.t.Logf("%s: %d answers of 503", o.name, r.door.refused.Load()-refused)
 }

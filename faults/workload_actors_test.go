@@ -44,9 +44,10 @@ func (p *workloadProducer) post(ctx context.Context, life *workloadLife, q *work
 	}
 	call, done := context.WithTimeout(ctx, workloadCallTime)
 	defer done()
+	sent := p.clock.Now()
 	ids, err := life.client.Queue(q.name).Post(call, messages...)
 	answered := p.clock.Now()
-	switch p.ending(ctx, life, err) {
+	switch p.ending(ctx, life, sent, err) {
 	case workloadSucceeded:
 		texts := make([]string, len(ids))
 		for i, id := range ids {
@@ -91,7 +92,7 @@ func (k *workloadWorker) pop(ctx context.Context, life *workloadLife) {
 	defer done()
 	limit, sent := 1+k.random.r.IntN(3), k.clock.Now()
 	got, err := life.client.Queue(k.queue.name).Pop(call, limit)
-	switch k.ending(ctx, life, err) {
+	switch k.ending(ctx, life, sent, err) {
 	case workloadSucceeded:
 		k.book.Popped(k.queue.book, ledger.Call{Sent: sent, Answered: k.clock.Now()}, workloadSeen(got))
 	case workloadUnanswered, workloadCanceled:
@@ -106,7 +107,7 @@ func (k *workloadWorker) claim(ctx context.Context, life *workloadLife) {
 	r := client.ClaimRequest{TTL: workloadClaimTTL, Grace: workloadClaimTTL, Limit: 1 + k.random.r.IntN(10)}
 	sent := k.clock.Now()
 	got, err := life.client.Queue(k.queue.name).Claim(call, r)
-	switch k.ending(ctx, life, err) {
+	switch k.ending(ctx, life, sent, err) {
 	case workloadSucceeded:
 		claim := k.book.Claimed(ledger.Claiming{
 			Queue: k.queue.book, ID: string(got.ID), TTL: r.TTL, Grace: r.Grace,
@@ -172,8 +173,9 @@ func (h *workloadHand) finish(ctx context.Context, i int) {
 
 func (h *workloadHand) delete(ctx context.Context, i int) workloadEnding {
 	return h.call(ctx, func(call context.Context, life *workloadLife) workloadEnding {
-		d := h.book.Messages()[i].Deleting(h.clock.Now(), h.book)
-		e := h.ending(ctx, life, life.client.Queue(h.queue.name).DeleteMessage(call, h.messages[i].ID, h.id))
+		sent := h.clock.Now()
+		d := h.book.Messages()[i].Deleting(sent, h.book)
+		e := h.ending(ctx, life, sent, life.client.Queue(h.queue.name).DeleteMessage(call, h.messages[i].ID, h.id))
 		switch e {
 		case workloadSucceeded:
 			d.Confirmed(h.clock.Now())
@@ -190,8 +192,9 @@ func (h *workloadHand) delete(ctx context.Context, i int) workloadEnding {
 func (h *workloadHand) update(ctx context.Context) {
 	h.call(ctx, func(call context.Context, life *workloadLife) workloadEnding {
 		u := client.ClaimUpdate{TTL: workloadClaimTTL, Grace: workloadClaimTTL}
-		h.book.Updating(h.clock.Now(), u.TTL, u.Grace)
-		e := h.ending(ctx, life, life.client.Queue(h.queue.name).UpdateClaim(call, h.id, u))
+		sent := h.clock.Now()
+		h.book.Updating(sent, u.TTL, u.Grace)
+		e := h.ending(ctx, life, sent, life.client.Queue(h.queue.name).UpdateClaim(call, h.id, u))
 		switch e {
 		case workloadSucceeded:
 			h.book.Updated(h.clock.Now())
@@ -206,8 +209,9 @@ func (h *workloadHand) update(ctx context.Context) {
 
 func (h *workloadHand) release(ctx context.Context) {
 	h.call(ctx, func(call context.Context, life *workloadLife) workloadEnding {
-		h.book.Releasing(h.clock.Now())
-		e := h.ending(ctx, life, life.client.Queue(h.queue.name).ReleaseClaim(call, h.id))
+		sent := h.clock.Now()
+		h.book.Releasing(sent)
+		e := h.ending(ctx, life, sent, life.client.Queue(h.queue.name).ReleaseClaim(call, h.id))
 		switch e {
 		case workloadSucceeded:
 			h.book.Released(h.clock.Now())
@@ -262,7 +266,7 @@ func (o *workloadObserver) look(ctx context.Context, life *workloadLife) (n int,
 	sent := o.clock.Now()
 	l := client.MessageListing{Marker: o.marker, Limit: 20, Echo: true, IncludeClaimed: o.claimed}
 	page, err := life.client.Queue(o.queue.name).MessagePage(call, l)
-	if e := o.ending(ctx, life, err); e != workloadSucceeded || len(page.Items) == 0 {
+	if e := o.ending(ctx, life, sent, err); e != workloadSucceeded || len(page.Items) == 0 {
 		return 0, e
 	}
 	o.book.Page(ledger.Call{Sent: sent, Answered: o.clock.Now()}, workloadSeen(page.Items))

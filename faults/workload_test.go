@@ -222,8 +222,8 @@ const (
 	workloadCanceled   // the workload is over
 )
 
-// ending tells how a call ended. What would not have happened with a sound server is written down.
-func (w *workload) ending(ctx context.Context, life *workloadLife, err error) workloadEnding {
+// ending tells how a call that was sent then ended. What would not have happened with a sound server is written down.
+func (w *workload) ending(ctx context.Context, life *workloadLife, sent time.Duration, err error) workloadEnding {
 	var answer *client.Error
 	var network *net.OpError
 	e := workloadUnanswered
@@ -238,8 +238,8 @@ func (w *workload) ending(ctx context.Context, life *workloadLife, err error) wo
 		e = workloadUnsent
 	}
 	broken := errors.As(err, new(*client.TransportError)) && !errors.Is(err, context.DeadlineExceeded)
-	if !broken || !life.doomed.Load() {
-		w.complain(err)
+	if !broken || !life.excuses(sent) {
+		w.complain(fmt.Errorf("after %v: %w", w.clock.Now()-sent, err))
 	}
 	return e
 }
@@ -277,7 +277,19 @@ type workloadServer struct {
 // A workloadLife is a server from its start to its end.
 type workloadLife struct {
 	client *client.Client
-	doomed atomic.Bool // it is being killed
+	doomed atomic.Bool  // it is being killed, or in trouble
+	sound  atomic.Int64 // by the workload's clock: when it was over its last trouble
+}
+
+// excuses reports whether a call that was sent then may go wrong.
+func (l *workloadLife) excuses(sent time.Duration) bool {
+	return l.doomed.Load() || int64(sent) < l.sound.Load()
+}
+
+// over says that the trouble is over, for calls that are sent from now on.
+func (l *workloadLife) over(now time.Duration) {
+	l.sound.Store(int64(now))
+	l.doomed.Store(false)
 }
 
 // born says that the server runs and is called through c.

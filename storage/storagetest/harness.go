@@ -60,6 +60,9 @@ type Harness struct {
 	// Weak are the promises that the driver does not make. Its Capabilities must say the same.
 	Weak Weakness
 
+	// Emptyings is how often Q2 and Q4 delete or purge a queue beside posts. 0: 100 times, which a store may be too slow for.
+	Emptyings int
+
 	// LeftOut are cases that are not tried here, by their names, each with the reason. There is no case of another name.
 	LeftOut map[string]string
 }

@@ -1,6 +1,7 @@
 package storagetest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -23,7 +24,7 @@ func queueLawCases() []testCase {
 }
 
 // emptyings is how often a queue is deleted or purged beside posts, a millisecond apart.
-const emptyings = 100
+func (r *rig) emptyings() int { return cmp.Or(r.h.Emptyings, 100) }
 
 // anewBesidePosts lets producers post to a queue that is deleted and made anew, each to the incarnation that it knows.
 func anewBesidePosts(t *testing.T, r *rig) {
@@ -47,7 +48,7 @@ func anewBesidePosts(t *testing.T, r *rig) {
 			return nil
 		})
 	}
-	for range emptyings {
+	for range r.emptyings() {
 		time.Sleep(time.Millisecond)
 		fresh := anew()
 		current.Swap(fresh).drop()
@@ -101,7 +102,7 @@ func emptiedBesidePosts(t *testing.T, r *rig, what string, empty func(*queue)) {
 			return nil
 		})
 	}
-	for range emptyings {
+	for range r.emptyings() {
 		time.Sleep(time.Millisecond)
 		asked := log.order.now()
 		empty(q)

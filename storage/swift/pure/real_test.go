@@ -29,6 +29,7 @@ func fewChecks(t *testing.T, n string) {
 func TestDataOnSwift(t *testing.T) {
 	fewChecks(t, "3")
 	h := realHarness(t)
+	h.Emptyings = 10 // each deletes by name what was posted in the last seconds, hundreds of objects
 	if os.Getenv("MARCONI_TEST_SOAK") != "1" {
 		fewChecks(t, "1")
 		h.LeftOut = map[string]string{}
