@@ -67,7 +67,7 @@
 //	pop L             as a claim without its last PUT; 2 bulk deletes
 //	stats             1 listing for 10 000 names, 1 listing of claims
 //	purge             1 PUT, 1 HEAD, 1 listing for 10 000 names of the last 70 s; for those of the last 10 s 1 bulk delete for 1 000;
-//	                  the rest later; a day later 1 HEAD, 1 DELETE
+//	                  the rest later; when another has followed, or a day later, 1 DELETE
 //	queue delete      1 PUT; later 4 listings and 3 bulk deletes for 10 000 names, 2 requests for the container; and until an hour has
 //	                  passed 1 GET and 1 listing each time that all is looked through, then 1 DELETE
 //	wait              2 listings each second, a process and queue that somebody waits for
@@ -104,8 +104,8 @@
 //   - C2: a message whose latest lease is listed and can't be found, its disks being lost, is under no claim until it ends, for nobody knows
 //     whether the lease has put that off. If the oldest four times as many as a claim asks for are so, it gets nothing. The log names such a
 //     lease once it is an hour old; when that object has been deleted, though it can't be found, the message is free.
-//   - P1: of several messages in a post, a reader may see some first. A post that fails removes what it stored; one whose process dies
-//     does not.
+//   - P1: of several messages in a post, a reader may see some first. A post that fails removes what it stored, one that took too long
+//     some seconds later; one whose process dies does not.
 //   - P3, L2, FIFO: parallel posts may change places, as may those of processes whose clocks differ; and a reader may see a message
 //     again, as told above, and never one that came late and was consumed before the listing horizon was over.
 //   - P4: a PUT that Swift carries out after it said 503 brings a message back that was deleted meanwhile.

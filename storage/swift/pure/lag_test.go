@@ -154,13 +154,18 @@ func (c *forgetful) List(ctx context.Context, container string, l objects.Listin
 // A post that has no answer in its time fails: stored later, it might stand behind readers.
 func TestAPostTakesNoLongerThanItMay(t *testing.T) {
 	f := newFixture(t, func(o *Options) { o.PostTime = 20 * time.Millisecond })
-	f.faulty.FailAll(swifttest.PutMany, swifttest.Fault{Delay: time.Minute})
+	f.faulty.FailAll(swifttest.PutMany, swifttest.Fault{Mute: true})
 	if _, err := f.Post(t.Context(), f.q, marconi.Post{Messages: messages(2, 60)}); err == nil || errors.Is(err, errTooMany) {
 		t.Errorf("a post of two: %v", err)
 	}
 	if _, err := f.Post(t.Context(), f.q, marconi.Post{Messages: messages(manyMessages, 60)}); !errors.Is(err, errTooMany) {
 		t.Errorf("a post of many: %v", err)
 	}
+	if n := f.faulty.Count(swifttest.DeleteMany); n > 0 {
+		t.Errorf("who has waited too long waits for %d requests more", n)
+	}
+	f.collect()
+	wantBodies(t, "of posts that failed", f.all(), "")
 	f.faulty.Reset()
 	f.faulty.FailAll(swifttest.PutMany, swifttest.Refused)
 	f.faulty.FailAll(swifttest.DeleteMany, swifttest.Fault{Delay: 50 * time.Millisecond})

@@ -80,13 +80,15 @@ func accountAt(t testing.TB, host string) *objects.Account {
 }
 
 // realHarness keeps each store in a namespace of a real Swift, behind a line of its own.
-func realHarness(t testing.TB) storagetest.Harness {
+func realHarness(t testing.TB, change func(*Options)) storagetest.Harness {
 	swift := realSwift(t)
 	var lines sync.Map // by data store
 	open := func(t testing.TB, o storage.Options) storage.Opened {
 		t.Helper()
 		line := faultproxy.StartGateway(t, swift.Host)
-		s := mustOpen(t, accountAt(t, line.Addr()), optionsOf(o))
+		options := optionsOf(o)
+		change(&options)
+		s := mustOpen(t, accountAt(t, line.Addr()), options)
 		lines.Store(s, line)
 		return storage.Opened{Data: s}
 	}

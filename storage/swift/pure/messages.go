@@ -39,7 +39,7 @@ func (s *Store) Post(ctx context.Context, q marconi.QueueRef, p marconi.Post) ([
 	w.announce(names, p, now)
 	if err := s.upload(ctx, q, uploads); err != nil {
 		slow := errors.Is(ctx.Err(), context.DeadlineExceeded)
-		s.undo(ctx, s.placeOf(q), uploads)
+		s.undo(ctx, s.placeOf(q), uploads, slow)
 		w.withdraw(names)
 		s.lookSoon(q)
 		if slow && len(names) >= manyMessages {
@@ -117,8 +117,9 @@ func (s *Store) putMany(ctx context.Context, container string, uploads []objects
 	return s.c.PutMany(ctx, container, uploads)
 }
 
-// undo removes what a post that failed may have stored. One message alone is there or is not, as a post may leave it.
-func (s *Store) undo(ctx context.Context, at place, uploads []objects.Upload) {
+// undo removes what a post that failed may have stored, or leaves that to the reaper: who has waited for so long is told. One message alone
+// is there or is not, as a post may leave it.
+func (s *Store) undo(ctx context.Context, at place, uploads []objects.Upload, later bool) {
 	if len(uploads) == 1 {
 		return
 	}
@@ -128,7 +129,7 @@ func (s *Store) undo(ctx context.Context, at place, uploads []objects.Upload) {
 	for i, u := range uploads {
 		paths[i] = objects.Path{Container: at.containerOf(messageOf(u.Name)), Name: u.Name}
 	}
-	if s.removeAll(ctx, paths) != nil {
+	if later || s.removeAll(ctx, paths) != nil {
 		s.reaper.add(paths...)
 	}
 }

@@ -21,8 +21,8 @@ import (
 const (
 	messagePrefix = "m/"
 	claimPrefix   = "c/"
-	purgeMark     = claimPrefix + "!purge" // sorts before all claims
-	nameCard      = "q"                    // says whose the container is
+	purgePrefix   = claimPrefix + "!purge." // of the marks of purges, which sort before all claims
+	nameCard      = "q"                     // says whose the container is
 )
 
 const (
@@ -194,7 +194,9 @@ func (p place) claim(id marconi.ClaimID) objects.Path {
 	return objects.Path{Container: p.stem, Name: claimPrefix + string(id)}
 }
 
-func (p place) purge() objects.Path { return objects.Path{Container: p.stem, Name: purgeMark} }
+func (p place) purge(text string) objects.Path {
+	return objects.Path{Container: p.stem, Name: purgePrefix + text}
+}
 
 func (p place) card() objects.Path { return objects.Path{Container: p.stem, Name: nameCard} }
 

@@ -28,8 +28,8 @@ func fewChecks(t *testing.T, n string) {
 // TestDataOnSwift runs the suite. Cases that take thousands of requests are for a long run, which takes ten minutes.
 func TestDataOnSwift(t *testing.T) {
 	fewChecks(t, "3")
-	h := realHarness(t)
-	h.Emptyings = 10 // each deletes by name what was posted in the last seconds, hundreds of objects
+	h := realHarness(t, func(o *Options) { o.PostTime = time.Minute }) // for 4 000 messages
+	h.Emptyings = 10                                                   // each deletes by name what was posted in the last seconds, hundreds of objects
 	if os.Getenv("MARCONI_TEST_SOAK") != "1" {
 		fewChecks(t, "1")
 		h.LeftOut = map[string]string{}

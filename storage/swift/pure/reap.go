@@ -249,30 +249,16 @@ func (s *Store) sweep(ctx context.Context, q marconi.QueueRef, d drop) (total in
 			return total, err
 		}
 	}
-	if v == nil {
-		return total, nil // claims were not listed, nor the mark of a purge
+	if d.upTo != "" {
+		return total, nil // its marks go with its containers
 	}
-	return total, s.forgetPurge(ctx, v)
-}
-
-// forgetPurge removes the mark of a purge when all that it covers has been removed, and no listing can come late any more. Before that
-// it has no end: what was purged would be back.
-func (s *Store) forgetPurge(ctx context.Context, v *view) error {
-	p := v.mark.purge
-	if p.stored.IsZero() || s.o.Now().Sub(p.stored) <= keepMarks {
-		return nil
+	if v == nil { // claims were not listed, nor marks of purges
+		v = s.viewOf(q)
+		if err := v.readClaims(ctx); err != nil {
+			return total, err
+		}
 	}
-	o, err := s.c.Head(ctx, v.at.purge(), true)
-	if isMissing(err) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if found, ok := parsePurge(o.ContentType); !ok || found.text != p.text {
-		return nil // there is a later one
-	}
-	return s.c.Delete(ctx, v.at.purge())
+	return total, s.forgetPurges(ctx, v)
 }
 
 func (s *Store) sweepPage(ctx context.Context, v *view, records []record) (int, error) {

@@ -20,6 +20,7 @@ type view struct {
 	at     place
 	now    int64
 	claims map[marconi.ClaimID]claimAttributes
+	purges []purge // that are listed
 	mark   mark
 }
 
@@ -30,7 +31,7 @@ func (s *Store) viewOf(q marconi.QueueRef) *view {
 
 // readClaims lists the queue's claims, and whether it was purged.
 func (v *view) readClaims(ctx context.Context) error {
-	v.claims = map[marconi.ClaimID]claimAttributes{}
+	v.claims, v.purges = map[marconi.ClaimID]claimAttributes{}, nil
 	for e, err := range v.s.entries(ctx, v.at.stem, claimPrefix) {
 		if errors.Is(err, objects.ErrContainer) {
 			return nil
@@ -44,9 +45,10 @@ func (v *view) readClaims(ctx context.Context) error {
 }
 
 func (v *view) addClaim(e objects.Entry) {
-	if e.Name == purgeMark {
+	if strings.HasPrefix(e.Name, purgePrefix) {
 		if p, ok := parsePurge(e.ContentType); ok {
-			v.mark.note(purge{p, e.Modified})
+			v.purges = append(v.purges, purge{p, e.Modified})
+			v.mark.purges.note(purge{p, e.Modified})
 		}
 		return
 	}
@@ -120,42 +122,14 @@ func (v *view) bodies(ctx context.Context, records []record) ([]marconi.Message,
 
 // A mark says what of a queue's messages has gone at one stroke.
 type mark struct {
-	drop  drop  // the queue was deleted
-	purge purge // the latest that is known
-	made  time.Time
+	drop   drop // the queue was deleted
+	purges purges
+	made   time.Time
 }
-
-// A purge has taken what was there when it began.
-type purge struct {
-	purgeAttributes
-
-	stored time.Time // by Swift's clock; zero: there was none
-}
-
-const (
-	// proxySkew is how far the clocks of Swift's proxies may be apart: each stamps what goes through it.
-	proxySkew = 10 * time.Second
-	// longestPut is how long a message may be on its way, from its name to its stamp.
-	longestPut = time.Minute
-)
 
 // covers reports whether the message of that name, stored at that time, has gone.
 func (m *mark) covers(name string, stored time.Time) bool {
-	return m.drop.covers(name) || m.purge.covers(name, stored)
-}
-
-// covers reports whether the purge took the message: it was stored long enough before, or is of a name that was old then, since a claim
-// that puts its end off may have stored it anew, or the process that purged had posted it.
-func (p *purge) covers(name string, stored time.Time) bool {
-	return !p.stored.IsZero() && (stored.Before(p.stored.Add(-proxySkew)) || name <= p.before && !stored.After(p.stored) ||
-		name <= p.emptied && nodeOf(name) == p.node)
-}
-
-// note takes a purge for the latest, if it is.
-func (m *mark) note(p purge) {
-	if p.stored.After(m.purge.stored) {
-		m.purge = p
-	}
+	return m.drop.covers(name) || m.purges.cover(name, stored)
 }
 
 // marks are those that this process has made. They are kept longer than listings may lag, but not more than so many: what they cover is
