@@ -52,7 +52,11 @@ func (b *Broker) ClaimMessages(ctx context.Context, c Claim) (marconi.Claim, err
 			b.giveBackBeside(ctx, q.ref, request.ID)
 			messages, err = nil, ctx.Err()
 		}
-		return len(messages) > 0, err
+		if err != nil || len(messages) > 0 {
+			return err == nil, err
+		}
+		request.ID = newClaimID() // under the old one a store may keep what it can't show
+		return false, nil
 	})
 	if err != nil || len(messages) == 0 {
 		return marconi.Claim{}, b.named(ctx, "claim messages", c.Queue, err)
@@ -76,9 +80,11 @@ func (b *Broker) claimRequest(c Claim) (marconi.ClaimRequest, error) {
 		return r, marconi.Refuse("grace-range", fmt.Sprintf("a claim's grace has to be from %d to %d seconds",
 			marconi.MinClaimGrace, b.limits.MaxClaimGrace))
 	}
-	r.ID, r.Limit = marconi.ClaimID(uuid.NewString()), limit
+	r.ID, r.Limit = newClaimID(), limit
 	return r, nil
 }
+
+func newClaimID() marconi.ClaimID { return marconi.ClaimID(uuid.NewString()) }
 
 func (b *Broker) checkClaimTTL(ttl marconi.Seconds) error {
 	if ttl < marconi.MinClaimTTL || ttl > b.limits.MaxClaimTTL {

@@ -81,7 +81,7 @@ type exercise struct {
 }
 
 func (b *Broker) exercise(ctx context.Context) []OperationStatus {
-	x := &exercise{b: b, claim: marconi.ClaimID(uuid.NewString()), key: marconi.QueueKey{
+	x := &exercise{b: b, claim: newClaimID(), key: marconi.QueueKey{
 		Project: marconi.Project(uuid.NewString()),
 		Name:    marconi.QueueName(uuid.NewString()),
 	}}

@@ -295,6 +295,46 @@ func TestNothingIsMissedBetweenLookAndWait(t *testing.T) {
 	}
 }
 
+// claimLooks gets a message after each look, and what the look before has brought is gone: the second one is refused.
+type claimLooks struct {
+	marconi.DataStore
+	ids []marconi.ClaimID
+}
+
+func (s *claimLooks) Claim(ctx context.Context, q marconi.QueueRef, r marconi.ClaimRequest) (marconi.Claimed, error) {
+	s.ids = append(s.ids, r.ID)
+	if len(s.ids) == 3 {
+		return s.DataStore.Claim(ctx, q, r)
+	}
+	post := marconi.Post{Messages: []marconi.NewMessage{{TTL: 60, Body: []byte("1")}}}
+	if _, err := s.DataStore.Post(ctx, q, post); err != nil {
+		return marconi.Claimed{}, err
+	}
+	if len(s.ids) == 2 {
+		return marconi.Claimed{}, errBusy
+	}
+	return marconi.Claimed{}, nil
+}
+
+// TestALookThatFindsNothingIsNoEarlierTry has a claim that waits look anew under another ID, for what a store can't show may stay under the
+// first; but what was refused may have been done, and is asked for under the same.
+func TestALookThatFindsNothingIsNoEarlierTry(t *testing.T) {
+	opened := openMemory(t, storage.Options{})
+	looks := &claimLooks{DataStore: opened.Data}
+	b := New(Config{Control: opened.Control, Data: looks})
+	defer b.Close()
+	if _, err := b.CreateQueue(t.Context(), jobs, nil); err != nil {
+		t.Fatal(err)
+	}
+	c, err := b.ClaimMessages(t.Context(), Claim{Queue: jobs, Wait: Some(20)})
+	if err != nil || len(c.Messages) == 0 {
+		t.Fatalf("got %+v, %v", c, err)
+	}
+	if ids := looks.ids; ids[0] == ids[1] || ids[1] != ids[2] || c.ID != ids[2] {
+		t.Errorf("claim %s was asked for as %v", c.ID, ids)
+	}
+}
+
 // heldStore lets a pop go on only when it is told to.
 type heldStore struct {
 	marconi.DataStore
