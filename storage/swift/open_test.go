@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/marconi-mq/marconi"
 	"github.com/marconi-mq/marconi/storage"
@@ -252,5 +253,21 @@ func TestALogInIsWaitedFor(t *testing.T) {
 		if !errors.Is(err, storage.ErrNotYet) || !strings.Contains(err.Error(), place) || strings.Contains(err.Error(), "Hunter2") {
 			t.Errorf("%s: %v; want one that is waited for, with the server's place and no key", uri, err)
 		}
+	}
+}
+
+// TestAClaimThatWouldWaitTooLong does not open what could make no claim.
+func TestAClaimThatWouldWaitTooLong(t *testing.T) {
+	d := newDesk(t)
+	o := storage.Options{CallTime: 5 * time.Second}
+	_, err := d.registry.OpenPlanes(t.Context(), demo+"?index=none&lease_settle=5000", "", o)
+	if err == nil || !strings.Contains(err.Error(), "request_timeout") {
+		t.Errorf("lease_settle as long as request_timeout: %v", err)
+	}
+	if _, err := d.registry.OpenPlanes(t.Context(), demo+"?index=none&lease_settle=4999", "", o); err != nil {
+		t.Errorf("lease_settle below request_timeout: %v", err)
+	}
+	if err := d.registry.Close(); err != nil {
+		t.Error(err)
 	}
 }

@@ -95,6 +95,10 @@ func (c closing) Close() error { return errors.Join(c.DataStore.Close(), c.accou
 
 // openPure opens messages in Swift alone.
 func openPure(ctx context.Context, account *shared, s settings, o storage.Options) (marconi.DataStore, error) {
+	if o.CallTime > 0 && s.settle >= o.CallTime {
+		return nil, fmt.Errorf("lease_settle=%d: a claim would wait longer than it may take; it has to be less than the server's request_timeout, %s",
+			s.settle.Milliseconds(), o.CallTime)
+	}
 	c := account.use()
 	data, err := pure.New(ctx, c, pure.Options{
 		Namespace: join(s.prefix, o.Namespace), Shards: s.shards, ListingHorizon: s.horizon, PostTime: o.CallTime, LeaseSettle: s.settle,

@@ -60,11 +60,7 @@ func (s *Store) claim(ctx context.Context, q marconi.QueueRef, c marconi.ClaimRe
 	var ahead []entry
 	if c.MaxClaims > 0 || s.fetcher.unwell.Load() {
 		// An attempt that fails has counted, and would make dead letters of messages that nobody has seen.
-		limit := c.Limit
-		if c.MaxClaims > 0 {
-			limit += marconi.MaxSpent // which stand among them, and are no messages of the claim
-		}
-		if ahead, err = s.peek(ctx, q, limit); err != nil {
+		if ahead, err = s.peek(ctx, q, c.Limit, c.MaxClaims); err != nil {
 			return marconi.Claimed{}, 0, err
 		}
 	}

@@ -3,6 +3,7 @@ package indexed
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/marconi-mq/marconi"
 )
@@ -82,13 +83,22 @@ func (s *Store) whole(ctx context.Context, q marconi.QueueRef, look func() ([]ma
 	}
 }
 
-// peek reads the free messages that a claim or pop would find.
-func (s *Store) peek(ctx context.Context, q marconi.QueueRef, limit int) ([]entry, error) {
-	page, err := s.index.List(ctx, q, marconi.Listing{Limit: limit, Echo: true})
+// peek reads the free messages that a claim or pop would be given. Those that were claimed maxClaims times already stand among them, and are
+// dead letters of a claim; 0: there are none.
+func (s *Store) peek(ctx context.Context, q marconi.QueueRef, limit, maxClaims int) ([]entry, error) {
+	l := marconi.Listing{Limit: limit, Echo: true}
+	if maxClaims > 0 {
+		l.Limit += marconi.MaxSpent
+	}
+	page, err := s.index.List(ctx, q, l)
 	if err != nil {
 		return nil, err
 	}
-	entries := s.read(ctx, q, page.Items)
+	given := page.Items
+	if maxClaims > 0 {
+		given = slices.DeleteFunc(given, func(m marconi.Message) bool { return m.ClaimCount >= maxClaims })
+	}
+	entries := s.read(ctx, q, given[:min(len(given), limit)])
 	return entries, trouble(entries)
 }
 

@@ -20,7 +20,7 @@ func (s *Store) Pop(ctx context.Context, q marconi.QueueRef, limit int) ([]marco
 		return nil, err
 	}
 	defer s.door.Leave()
-	ahead, err := s.peek(ctx, q, limit)
+	ahead, err := s.peek(ctx, q, limit, 0)
 	if err != nil || len(ahead) == 0 {
 		return nil, err
 	}

@@ -103,6 +103,47 @@ func TestRequests(t *testing.T) {
 	f.wantCost("a deletion of the queue", index(1), func() { _ = f.DeleteQueue(f.ctx(), f.q) })
 }
 
+// TestRequestsWithDeadLetters looks ahead of a claim, for an attempt that fails would count: at no body but those that the claim gives, nor
+// at those of dead letters, which the claim itself reads.
+func TestRequestsWithDeadLetters(t *testing.T) {
+	f := newFixture(t, Options{InlineBelow: 10})
+	claim := func(limit int) (got marconi.Claimed) {
+		t.Helper()
+		got, err := f.Claim(f.ctx(), f.q, marconi.ClaimRequest{ID: newClaimID(), TTL: 60, Grace: 60, Limit: limit, MaxClaims: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	long := make([]string, 30)
+	for i := range long {
+		long[i] = fmt.Sprintf(`"a long body, %02d"`, i)
+	}
+	f.post(600, "1")
+	f.postSingly(600, long...)
+	f.forgetSegments()
+	f.wantCost("a claim of one short body", cost{indexCalls: 2}, func() { claim(1) })
+	f.wantCost("a claim of three, cold", cost{indexCalls: 2, swifttest.Get: 3}, func() { claim(3) })
+	f.clock.pass(2 * time.Minute)
+	claim(4)
+	f.clock.pass(2 * time.Minute)
+	f.forgetSegments()
+	f.wantCost("a claim of one behind three dead letters, cold", cost{indexCalls: 2, swifttest.Get: 4}, func() {
+		if got := claim(1); len(got.Spent) != 4 || len(got.Messages) != 1 || string(got.Messages[0].Body) != long[3] {
+			t.Errorf("got %+v", got)
+		}
+	})
+	away := newFixture(t, Options{InlineBelow: 10})
+	away.post(600, "1")
+	away.postSingly(600, long...)
+	away.forgetSegments()
+	away.swift.FailAll(swifttest.Get, swifttest.Refused)
+	got, err := away.Claim(away.ctx(), away.q, marconi.ClaimRequest{ID: newClaimID(), TTL: 60, Limit: 1, MaxClaims: 2})
+	if err != nil || len(got.Messages) != 1 {
+		t.Errorf("while Swift is away a claim of a short body is %+v, %v", got, err)
+	}
+}
+
 // TestRequestsOfInlineBodies counts those of what is all in the index.
 func TestRequestsOfInlineBodies(t *testing.T) {
 	f := newFixture(t, Options{InlineBelow: 10})

@@ -72,6 +72,25 @@ func TestGoodBodies(t *testing.T) {
 	}
 }
 
+// TestWhatCannotBeReadIsNotStored puts a body that no get would take.
+func TestWhatCannotBeReadIsNotStored(t *testing.T) {
+	f := startFake(t)
+	o := f.options()
+	o.MaxBody = 4
+	a := f.openWith(o)
+	f.setAnswer(func(w http.ResponseWriter, r *http.Request) {
+		if body, err := io.ReadAll(r.Body); err != nil || len(body) > 4 {
+			t.Errorf("%d bytes are stored", len(body))
+		}
+		w.WriteHeader(http.StatusCreated)
+	})
+	for body, stored := range map[string]bool{"four": true, "more!": false} {
+		if err := a.Put(t.Context(), objects.Path{Container: "c", Name: "o"}, []byte(body), objects.Attributes{}); (err == nil) != stored {
+			t.Errorf("Put of %q: %v", body, err)
+		}
+	}
+}
+
 func TestBadListings(t *testing.T) {
 	f := startFake(t)
 	a := f.open()

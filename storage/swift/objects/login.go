@@ -124,6 +124,8 @@ func (l login) explain(err error, granted bool, seen *lastAnswer) error {
 	case answered && known.StatusCode != 0:
 		if l.o.Version == V3 {
 			check += ", or have auth=v1 if that is a Swift with tempauth, and no Keystone"
+		} else {
+			check += ", or have auth=v3 if that is a Keystone"
 		}
 		return fmt.Errorf("%s answers the log-in of %s with %d %s: check %s",
 			l.o.AuthURL, who, known.StatusCode, http.StatusText(known.StatusCode), check)

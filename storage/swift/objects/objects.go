@@ -27,6 +27,9 @@ func (a *Account) put(ctx context.Context, at Path, body []byte, attributes Attr
 	if err := checkPath(at); err != nil {
 		return err
 	}
+	if int64(len(body)) > a.o.MaxBody {
+		return fmt.Errorf("the body has %d bytes, more than the %d that could be read again", len(body), a.o.MaxBody)
+	}
 	if attributes.ContentType == "" {
 		attributes.ContentType = defaultType
 	}

@@ -50,7 +50,7 @@ type Options struct {
 	Timeout     time.Duration // for a request, its answer read; bulk requests have more. 0: 30 s
 	Connections int           // at most so many, all kept alive. 0: 128
 	Parallel    bool          // make no bulk requests, whatever the server says that it can
-	MaxBody     int64         // bytes an object's body may have to be read. 0: 256 MiB
+	MaxBody     int64         // bytes an object's body may have to be put and got. 0: 2 GiB
 
 	Now    func() time.Time // nil: time.Now
 	Logger *slog.Logger     // hears of tokens that could not be renewed in the background; nil: nobody does
@@ -70,7 +70,7 @@ type TLS struct {
 const (
 	defaultTimeout     = 30 * time.Second
 	defaultConnections = 128
-	defaultMaxBody     = 256 << 20
+	defaultMaxBody     = 2 << 30 // twice what a post may have, at most
 )
 
 // complete checks what was given and fills in what was not.

@@ -66,7 +66,7 @@ func TestLoginRefused(t *testing.T) {
 		want   []string
 	}{
 		{"v1 401", f.options(), func() { f.auth = status(401) }, []string{"refuses", "test:tester", "check user, key and auth_url"}},
-		{"v1 404", f.options(), func() { f.auth = status(404) }, []string{"404", "auth_url"}},
+		{"v1 404", f.options(), func() { f.auth = status(404) }, []string{"404 Not Found", "auth=v3 if that is a Keystone"}},
 		{"v1 500", f.options(), func() { f.auth = status(500) }, []string{"500", "check that server"}},
 		{"v1 without a token", f.options(), func() { f.auth = status(200) }, []string{"no token", "auth_url and version"}},
 		{"v1 with an account that is no URL", f.options(), func() { f.auth = header("X-Storage-Url", "nowhere") }, []string{`"nowhere"`}},

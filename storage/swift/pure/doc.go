@@ -65,7 +65,7 @@
 //	                  with another's claim 1 GET before, and at the end that claim is got
 //	delete n          1 GET a claim, 1 bulk delete; with claims as a refused delete for each message that they don't hold
 //	pop L             as a claim without its last PUT; 2 bulk deletes
-//	stats             1 listing for 10 000 names, 1 listing of claims
+//	stats             2 listings for 10 000 names, of them and of claims
 //	purge             1 PUT, 1 HEAD, 1 listing for 10 000 names of the last 70 s; for those of the last 10 s 1 bulk delete for 1 000;
 //	                  the rest later; when another has followed, or a day later, 1 DELETE
 //	queue delete      1 PUT; later 4 listings and 3 bulk deletes for 10 000 names, 2 requests for the container; and until an hour has

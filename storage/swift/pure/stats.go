@@ -20,17 +20,29 @@ func (s *Store) Stats(ctx context.Context, q marconi.QueueRef) (marconi.Stats, e
 	return stats, nil
 }
 
-func (s *Store) count(ctx context.Context, q marconi.QueueRef) (marconi.Stats, error) {
-	v := s.viewOf(q)
-	records, err := s.everything(ctx, v.at)
-	if err != nil {
-		return marconi.Stats{}, err
+// count counts page by page, however long the queue is.
+func (s *Store) count(ctx context.Context, q marconi.QueueRef) (stats marconi.Stats, err error) {
+	for w := s.walkBehind(s.placeOf(q), ""); !w.done(); {
+		records, err := w.next(ctx, 0)
+		if err != nil {
+			return marconi.Stats{}, err
+		}
+		if len(records) == 0 {
+			break
+		}
+		v := s.viewOf(q)
+		if err := v.readClaims(ctx); err != nil {
+			return marconi.Stats{}, err
+		}
+		v.count(records, &stats)
 	}
-	if err := v.readClaims(ctx); err != nil {
-		return marconi.Stats{}, err
-	}
-	var stats marconi.Stats
-	var oldest, newest *record
+	stats.Free = stats.Total - stats.Claimed
+	return stats, nil
+}
+
+// count adds records that come behind those counted before.
+func (v *view) count(records []record, stats *marconi.Stats) {
+	var newest *record
 	for i := range records {
 		r := &records[i]
 		if !v.there(r) {
@@ -40,17 +52,16 @@ func (s *Store) count(ctx context.Context, q marconi.QueueRef) (marconi.Stats, e
 		if _, claimed := v.holder(r); claimed {
 			stats.Claimed++
 		}
-		if oldest == nil {
-			oldest = r
+		if stats.Oldest == nil {
+			m := v.show(r, nil)
+			stats.Oldest = &m
 		}
 		newest = r
 	}
-	stats.Free = stats.Total - stats.Claimed
-	if oldest != nil {
-		first, last := v.show(oldest, nil), v.show(newest, nil)
-		stats.Oldest, stats.Newest = &first, &last
+	if newest != nil {
+		m := v.show(newest, nil)
+		stats.Newest = &m
 	}
-	return stats, nil
 }
 
 // everything is all records of a queue.
