@@ -30,10 +30,25 @@ func (a *attempt) first(ctx context.Context, v *view) ([]marconi.Message, error)
 	}
 	messages, err := v.heldMessages(ctx, c, content.Held)
 	if err == nil && len(messages) > 0 && !content.Whole {
-		content.Whole = true
-		err = a.s.writeClaim(ctx, a.at, c, content)
+		err = a.makeWhole(ctx, v, c, content)
 	}
 	return messages, err
+}
+
+// makeWhole does what the earlier try did not come to: it keeps what the claim makes live longer, and writes down what that holds.
+func (a *attempt) makeWhole(ctx context.Context, v *view, c claimAttributes, content claimContent) error {
+	err := a.s.parallel(len(content.Held), func(i int) error {
+		h := &content.Held[i]
+		if !outlives(h.Ends, h.Kept) {
+			return nil
+		}
+		return v.keepHeld(ctx, h, h.Ends)
+	})
+	if err != nil {
+		return err
+	}
+	content.Whole = true
+	return a.s.writeClaim(ctx, a.at, c, content)
 }
 
 // anew makes the claim as if there had been none of that ID: leases of the old one don't count for it.

@@ -28,7 +28,8 @@
 //
 // What ends in milliseconds is in the Content-Type. X-Delete-At, which goes by whole seconds, is a day behind for messages and
 // leases, so that no name of a lease becomes free while anybody wants it, and rounded up for claims. A message that a claim makes live
-// longer than that day is kept longer by a POST.
+// longer than that day is kept longer by a POST. A claim that can't do that does not hold the message, and a renewal fails; so does one that
+// can't find it and sees it listed: of what another process has deleted a renewal may be told so for as long as listings lag.
 //
 // # Claims
 //
@@ -72,7 +73,8 @@
 //	                  passed 1 GET and 1 listing each time that all is looked through, then 1 DELETE
 //	wait              2 listings each second, a process and queue that somebody waits for
 //
-// What Swift gives no answer to is asked for up to three times: what is read or removed, and what is stored under the same name.
+// What Swift gives no answer to is asked for up to three times: what is read or removed, and what is stored under the same name. So is the POST
+// that keeps a message longer, with a HEAD in between.
 //
 // Four of these are more than a store could do with that believes what it is told. A message is got with a listing, for its claim, count
 // and extension are in its leases, not in its object. An update lists its messages: without one that is left the claim is

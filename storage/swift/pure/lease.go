@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/marconi-mq/marconi"
+	"github.com/marconi-mq/marconi/internal/pause"
 	"github.com/marconi-mq/marconi/storage/swift/objects"
 )
 
@@ -263,21 +264,43 @@ func (a *attempt) fetch(ctx context.Context, c *candidate) (there bool, err erro
 		return false, err
 	}
 	c.body = o.Body
-	if ends := c.taken.until; outlives(ends, c.message.keptUntil()) {
-		c.message.kept = keptUntil(ends)
-		return true, a.s.keepAs(ctx, at, c.message)
+	m, err := a.s.keepLonger(ctx, at, o, c.taken.until)
+	if isMissing(err) {
+		return false, nil
 	}
-	return true, nil
+	c.message.kept = m.kept
+	return err == nil, err
 }
 
 // outlives reports whether something that ends then, in milliseconds, outlives an X-Delete-At.
 func outlives(ends, kept int64) bool { return ends > kept*1000 }
 
-// keepAs changes what is kept of a message beside its body.
-func (s *Store) keepAs(ctx context.Context, at objects.Path, m messageAttributes) error {
-	err := s.c.Post(ctx, at, m.attributes())
-	if isMissing(err) {
-		return nil
+// errHiddenMessage says that a message is listed, or was found a moment ago, and can't be found. Servers that have it may be away: to say that it
+// is kept would let it end before its time.
+var errHiddenMessage = errors.New("it can't be found in Swift at present")
+
+// keepLonger keeps the object of a message, which was found like that, until a while after its end. A POST that fails is made again behind a
+// look only: the answer may have been lost, or another process have kept the message longer since. Nor is one 404 believed, for the
+// message was just there: only the look says that it has gone, by ErrMissing.
+func (s *Store) keepLonger(ctx context.Context, at objects.Path, o objects.Object, ends int64) (messageAttributes, error) {
+	for n := 1; ; n++ {
+		m, ok := parseMessage(o.ContentType)
+		if !ok || !outlives(ends, m.keptUntil()) {
+			return m, nil
+		}
+		m.kept = keptUntil(ends)
+		err := s.c.Post(ctx, at, m.attributes())
+		if err == nil {
+			return m, nil
+		}
+		if isMissing(err) {
+			err = errHiddenMessage
+		}
+		if n == tries || pause.For(ctx, retryAfter<<n) != nil {
+			return m, fmt.Errorf("keep message %s longer: %w", messageOf(at.Name), err)
+		}
+		if o, err = s.c.Head(ctx, at, true); err != nil {
+			return m, fmt.Errorf("look for message %s: %w", messageOf(at.Name), err)
+		}
 	}
-	return err
 }

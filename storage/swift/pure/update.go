@@ -106,7 +106,7 @@ func (s *Store) extendHeld(ctx context.Context, v *view, c claimAttributes, all 
 		if h.Ends <= v.now || h.Ends >= c.ends {
 			return nil
 		}
-		if err := s.extendOne(ctx, v.at, h, x); err != nil {
+		if err := v.extendOne(ctx, h, x); err != nil {
 			return fmt.Errorf("extend message %s: %w", h.Name, err)
 		}
 		return nil
@@ -118,44 +118,65 @@ func (s *Store) extendHeld(ctx context.Context, v *view, c claimAttributes, all 
 var errHiddenLease = errors.New("its lease can't be found in Swift at present")
 
 // extendOne extends the lease, and keeps the object of the message if Swift would let go of it before. What is not there any
-// more was deleted: message and lease.
-func (s *Store) extendOne(ctx context.Context, at place, h *held, x extension) error {
+// more was deleted, message and lease; nothing is said of it, so that the next renewal looks again.
+func (v *view) extendOne(ctx context.Context, h *held, x extension) error {
 	if outlives(x.until, h.Kept) {
-		if err := s.keepHeld(ctx, at, h, x.until); err != nil {
+		if err := v.keepHeld(ctx, h, x.until); err != nil {
 			return err
 		}
 	}
 	l := leaseAttributes{claim: x.claim.id, birth: x.claim.birth, count: h.Count, until: x.until, ttl: x.ttl}
 	kept := unixSeconds(max(h.Kept, keptUntil(x.until)))
-	err := s.c.Post(ctx, at.lease(h.Name, h.Generation), objects.Attributes{ContentType: l.String(), DeleteAt: kept})
+	err := v.s.c.Post(ctx, v.at.lease(h.Name, h.Generation), objects.Attributes{ContentType: l.String(), DeleteAt: kept})
 	if isMissing(err) {
-		if _, err = s.c.Head(ctx, at.message(h.Name), true); err == nil {
-			return errHiddenLease
-		}
+		return v.wantGone(ctx, h)
 	}
-	if err != nil && !isMissing(err) {
-		return err
+	if err == nil {
+		h.Ends, h.TTL = x.until, x.ttl
 	}
-	h.Ends, h.TTL = x.until, x.ttl
-	return nil
+	return err
 }
 
-// keepHeld keeps the object of a held message until a while after its end.
-func (s *Store) keepHeld(ctx context.Context, at place, h *held, until int64) error {
-	o, err := s.c.Head(ctx, at.message(h.Name), true)
+// wantGone is an error if a message is there whose lease can't be found.
+func (v *view) wantGone(ctx context.Context, h *held) error {
+	_, err := v.s.c.Head(ctx, v.at.message(h.Name), true)
 	if isMissing(err) {
 		return nil
 	}
-	if err != nil {
+	if err == nil {
+		err = errHiddenLease
+	}
+	return err
+}
+
+// keepHeld keeps the object of a held message until a while after its end. What can't be found was deleted, unless it is listed. It may be
+// listed for some seconds though another process has deleted it; a renewal that is repeated then comes to know.
+func (v *view) keepHeld(ctx context.Context, h *held, ends int64) error {
+	at := v.at.message(h.Name)
+	o, err := v.s.c.Head(ctx, at, true)
+	if err == nil {
+		var m messageAttributes
+		if m, err = v.s.keepLonger(ctx, at, o, ends); err == nil {
+			h.Kept = max(h.Kept, m.keptUntil())
+		}
+	}
+	if !isMissing(err) {
 		return err
 	}
-	m, ok := parseMessage(o.ContentType)
-	if !ok {
-		return nil
+	listed, err := v.isListed(ctx, h.Name)
+	if listed {
+		err = errHiddenMessage
 	}
-	m.kept = max(m.kept, keptUntil(until))
-	h.Kept = m.kept
-	return s.keepAs(ctx, at.message(h.Name), m)
+	return err
+}
+
+// isListed reports whether a listing shows a message of which nobody here knows that it has gone.
+func (v *view) isListed(ctx context.Context, name string) (bool, error) {
+	if v.s.deleted.Has(v.at.message(name)) {
+		return false, nil
+	}
+	r, err := v.s.one(ctx, v.at, name)
+	return err == nil && r.found && !v.mark.covers(name, r.modified), err
 }
 
 // overtaken asks all replicas whether anybody has the next leases of messages: a listing would show what was taken a moment ago late.
