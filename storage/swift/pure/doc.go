@@ -74,7 +74,8 @@
 //	wait              2 listings each second, a process and queue that somebody waits for
 //
 // What Swift gives no answer to is asked for up to three times: what is read or removed, and what is stored under the same name. So is the POST
-// that keeps a message longer, with a HEAD in between.
+// that keeps a message longer, with a HEAD in between. What Swift holds for older than what it has, by the clocks of its proxies, is asked for
+// again for somewhat more than a second.
 //
 // Four of these are more than a store could do with that believes what it is told. A message is got with a listing, for its claim, count
 // and extension are in its leases, not in its object. An update lists its messages: without one that is left the claim is

@@ -2,6 +2,8 @@ package pure
 
 import (
 	"context"
+	"errors"
+	"net/http"
 
 	"github.com/marconi-mq/marconi/internal/pause"
 	"github.com/marconi-mq/marconi/storage/swift/objects"
@@ -52,8 +54,18 @@ func (p patient) DeleteMany(ctx context.Context, paths []objects.Path) error {
 func repeated(ctx context.Context, do func() error) error {
 	for n := 1; ; n++ {
 		err := do()
-		if err == nil || isMissing(err) || n == tries || pause.For(ctx, retryAfter<<n) != nil {
+		most := tries
+		if isBehind(err) {
+			most = newerTries
+		}
+		if err == nil || isMissing(err) || n >= most || pause.For(ctx, retryAfter<<n) != nil {
 			return err
 		}
 	}
+}
+
+// isBehind tells that what is stored is newer than the request, by the clock of the proxy that took it: 202 to a PUT, 409 to a DELETE.
+func isBehind(err error) bool {
+	var s *objects.StatusError
+	return errors.Is(err, objects.ErrNotStored) || errors.As(err, &s) && s.Status == http.StatusConflict
 }

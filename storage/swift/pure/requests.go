@@ -7,12 +7,12 @@ import (
 	"sync"
 	"time"
 
-	"github.com/marconi-mq/marconi/internal/pause"
 	"github.com/marconi-mq/marconi/storage/swift/objects"
 )
 
 const (
-	tries      = 3 // of a PUT that nobody knows the outcome of
+	tries      = 3 // of a request that nobody knows the outcome of
+	newerTries = 6 // of one that comes behind what is newer: with the pauses longer than the second within which the clocks of all proxies agree
 	retryAfter = 20 * time.Millisecond
 
 	// repairLimit is for how long a call that failed goes on to undo what it did, also if its caller has gone.
@@ -21,25 +21,17 @@ const (
 
 // put stores an object, and may say so more than once: its content type is unlike that of any other the name ever had, so that it
 // can be told from what was there before. 202 means that something newer is there by Swift's clock: that may be an earlier try, but
-// an older object too, stored by a proxy whose clock is ahead.
+// an older object too, or the end of one, that came through a proxy whose clock is ahead. What is then stored later is newer.
 func (s *Store) put(ctx context.Context, at objects.Path, body []byte, a objects.Attributes) error {
-	var err error
-	for n := range tries {
-		if n > 0 && pause.For(ctx, retryAfter<<n) != nil {
-			break
-		}
-		err = s.c.Put(ctx, at, body, a)
+	return repeated(ctx, func() error {
+		err := s.c.Put(ctx, at, body, a)
 		if errors.Is(err, objects.ErrNotStored) {
 			if found, lookErr := s.c.Head(ctx, at, true); lookErr == nil && found.ContentType == a.ContentType {
 				return nil
 			}
-			continue
 		}
-		if err == nil || errors.Is(err, objects.ErrContainer) || ctx.Err() != nil {
-			break
-		}
-	}
-	return err
+		return err
+	})
 }
 
 // repair is a context for undoing what a call did whose own context may be over.
