@@ -23,13 +23,26 @@ func (s *Store) Claim(ctx context.Context, q marconi.QueueRef, c marconi.ClaimRe
 	}
 	a := s.attempt(q, c)
 	defer a.end()
-	got, err := a.run(ctx)
+	got, err := a.begin(ctx)
 	if err != nil {
 		return marconi.Claimed{}, fmt.Errorf("claim messages: %w", err)
 	}
 	s.tellClaimed(q, a.mine.claimAttributes, a.mine.content.Held)
 	s.tellClaimed(q, a.spent.claimAttributes, a.spent.content.Held)
 	return got, nil
+}
+
+// begin makes the claim. One of the same ID that was given up and may be there still is written over: nobody knows of it.
+func (a *attempt) begin(ctx context.Context) (marconi.Claimed, error) {
+	there, err := a.s.takeUp(ctx, a.at.claim(a.mine.id))
+	if err != nil {
+		return marconi.Claimed{}, err
+	}
+	if !there {
+		return a.run(ctx)
+	}
+	a.mine.made = true
+	return a.anew(ctx)
 }
 
 // run lists, takes what it can get, and tells what that is. Where others took everything meanwhile, it lists again.
@@ -104,11 +117,46 @@ func (a *attempt) giveUp(ctx context.Context, why error) error {
 	defer cancel()
 	for _, g := range []*grip{a.mine, a.spent} {
 		if g.made && a.s.c.Delete(ctx, a.at.claim(g.id)) != nil {
-			a.s.reaper.add(a.at.claim(g.id))
+			a.s.removeGivenUp(a.at.claim(g.id))
 		}
 	}
 	a.s.lookSoon(a.q)
 	return why
+}
+
+// removeGivenUp has a claim removed later that was given up, unless its ID is claimed again before.
+func (s *Store) removeGivenUp(claim objects.Path) {
+	s.givenUp.Add(claim)
+	s.reaper.addTask(task{soon: true, do: func(ctx context.Context) error {
+		unlock, err := s.renewing.lock(ctx, claim)
+		if err != nil {
+			return err
+		}
+		defer unlock()
+		if !s.givenUp.Has(claim) {
+			return nil
+		}
+		if err := s.c.Delete(ctx, claim); err != nil && !isMissing(err) {
+			return fmt.Errorf("remove a claim that was given up: %w", err)
+		}
+		s.givenUp.Drop(claim)
+		return nil
+	}})
+}
+
+// takeUp reports whether a claim is still to be removed whose ID is claimed again, and calls that off. A removal under way is waited for.
+func (s *Store) takeUp(ctx context.Context, claim objects.Path) (bool, error) {
+	if !s.givenUp.Has(claim) {
+		return false, nil
+	}
+	unlock, err := s.renewing.lock(ctx, claim)
+	if err != nil {
+		return false, err
+	}
+	defer unlock()
+	there := s.givenUp.Has(claim)
+	s.givenUp.Drop(claim)
+	return there, nil
 }
 
 // writeClaim replaces a claim's object.

@@ -401,3 +401,86 @@ func TestACountThatListingsShowTooHigh(t *testing.T) {
 		t.Errorf("its message was claimed %d times, want 1", got[0].ClaimCount)
 	}
 }
+
+// giveUpClaim claims the one message of a queue; what the claim holds can't be written down, nor can it be removed.
+func (f *fixture) giveUpClaim() marconi.ClaimRequest {
+	f.t.Helper()
+	f.post(messages(1, 600)...)
+	c := marconi.ClaimRequest{ID: newClaimID(), TTL: 60, Limit: 1}
+	f.faulty.FailAll(swifttest.Delete, swifttest.Refused)
+	begun := f.faulty.Count(swifttest.Put)
+	f.faulty.Plan(func(c swifttest.Call) (swifttest.Fault, bool) {
+		return swifttest.Refused, c.Kind == swifttest.Put && c.N > begun+2
+	})
+	if got, err := f.Claim(f.t.Context(), f.q, c); err == nil {
+		f.t.Fatalf("a claim gave %q and no error", bodiesOf(got.Messages))
+	}
+	f.faulty.Reset()
+	return c
+}
+
+// TestAClaimThatWasGivenUp is removed later, which frees its message, but not if it has been made anew meanwhile.
+func TestAClaimThatWasGivenUp(t *testing.T) {
+	again := func(f *fixture, c marconi.ClaimRequest) {
+		f.t.Helper()
+		got, err := f.Claim(f.t.Context(), f.q, c)
+		if err != nil {
+			f.t.Error(err)
+		}
+		wantBodies(f.t, "the claim made anew", got.Messages, "1")
+	}
+	stays := func(f *fixture, c marconi.ClaimRequest) {
+		f.t.Helper()
+		f.must(f.reap(f.t.Context(), true))
+		_, got := f.on(f.open(f.clock.Now)).claim(60, 1)
+		wantBodies(f.t, "another claim", got, "")
+		held, err := f.Claimed(f.t.Context(), f.q, c.ID)
+		if err != nil {
+			f.t.Error(err)
+		}
+		wantBodies(f.t, "the claim made anew, later", held.Messages, "1")
+	}
+	t.Run("and not made anew", func(t *testing.T) {
+		f := newFixture(t)
+		f.giveUpClaim()
+		f.must(f.reap(t.Context(), true))
+		_, got := f.on(f.open(f.clock.Now)).claim(60, 1)
+		wantBodies(t, "another claim", got, "1")
+	})
+	t.Run("and made anew", func(t *testing.T) {
+		f := newFixture(t)
+		c := f.giveUpClaim()
+		again(f, c)
+		stays(f, c)
+	})
+	t.Run("and made anew while it is removed", func(t *testing.T) {
+		f := newFixture(t)
+		c := f.giveUpClaim()
+		made := make(chan struct{}, 1)
+		f.faulty.Fail(swifttest.Delete, 1, swifttest.Fault{First: func() {
+			go func() { again(f, c); made <- struct{}{} }()
+			for len(made) == 0 && f.renewing.waiting(f.placeOf(f.q).claim(c.ID)) == 0 {
+				runtime.Gosched()
+			}
+		}})
+		f.must(f.reap(t.Context(), true))
+		if f.faulty.Count(swifttest.Delete) == 0 {
+			t.Fatal("nothing was removed")
+		}
+		<-made
+		stays(f, c)
+	})
+	t.Run("and given up again", func(t *testing.T) {
+		f := newFixture(t)
+		c := f.giveUpClaim()
+		f.faulty.FailAll(swifttest.Put, swifttest.Refused)
+		f.faulty.FailAll(swifttest.Delete, swifttest.Refused)
+		if _, err := f.Claim(t.Context(), f.q, c); err == nil {
+			t.Fatal("no error")
+		}
+		f.faulty.Reset()
+		f.must(f.reap(t.Context(), true))
+		_, got := f.on(f.open(f.clock.Now)).claim(60, 1)
+		wantBodies(t, "another claim", got, "1")
+	})
+}

@@ -39,8 +39,9 @@
 // first, all replicas: only a 404, another birth, or an end more than 2 s past frees the message (at once if this process has made
 // that claim: it knows its clock and renewals). Whatever else comes means that it lives. Then the leases are read back and the bodies
 // read, with all replicas asked, and the claim's object is put again with what was won. A claim that lost everything to others lists
-// again, up to three times, and passes over what it lost. One that fails removes its object, so that what it took is free. What it may have
-// taken, though nobody could say so, it does not hold: a lease of that kind gets no birth, a moment later, and so holds nothing.
+// again, up to three times, and passes over what it lost. One that fails removes its object, so that what it took is free: later if Swift
+// does not let it, unless the same process claims by that ID again and writes it over. What it may have taken, though nobody could say so, it
+// does not hold: a lease of that kind gets no birth, a moment later, and so holds nothing.
 //
 // An update is refused at the claim's end and after it, also if the end comes amid the call. So the clocks of processes may differ by
 // what is left of 2 s when a PUT has taken its time. A pop is a claim of a minute that deletes the messages instead of the last step,

@@ -88,6 +88,7 @@ type Store struct {
 	ready    ready
 	deleted  *recent.Set[objects.Path] // messages, which listings may go on to show
 	hidden   *recent.Set[objects.Path] // leases that were told of, for they can't be found
+	givenUp  *recent.Set[objects.Path] // claims that failed, are still to be removed, and have not been made anew
 	reserved keySet                    // messages that calls of this process are about to take
 	renewing locks                     // claims that calls of this process renew or release
 
@@ -105,7 +106,7 @@ func New(ctx context.Context, c objects.Client, o Options) (*Store, error) {
 	o = o.withDefaults()
 	s := &Store{
 		c: patient{c}, o: o, names: newNameClock(o.Now), deleted: recent.NewSet[objects.Path](mostDeleted),
-		hidden: recent.NewSet[objects.Path](mostHidden), reaper: newReaper(),
+		hidden: recent.NewSet[objects.Path](mostHidden), givenUp: recent.NewSet[objects.Path](mostTasks), reaper: newReaper(),
 	}
 	if err := s.checkShards(ctx); err != nil {
 		return nil, fmt.Errorf("open queues in Swift: %w", err)
