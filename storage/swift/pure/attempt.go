@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/marconi-mq/marconi"
@@ -57,9 +56,9 @@ type attempt struct {
 	lost   map[string]bool  // messages that others have, though listings don't say so
 	unsure []*candidate     // those whose lease may be ours nevertheless
 	now    int64
-	busy   map[claimKey]bool         // claims that live, though listings don't say so
-	mineIn map[objects.Path]struct{} // messages that no other call of this process may take meanwhile
-	won    int                       // of them
+	busy   map[claimKey]bool // claims that live, though listings don't say so
+	mineIn map[string]record // messages that no other call of this process may take meanwhile
+	got    map[string]bool   // those of them that were won
 }
 
 // A claimKey names one life of a claim.
@@ -89,7 +88,7 @@ func (s *Store) attemptPop(q marconi.QueueRef, limit int) *attempt {
 func (s *Store) newAttempt(q marconi.QueueRef, limit int) *attempt {
 	return &attempt{
 		s: s, q: q, at: s.placeOf(q), limit: limit,
-		lost: map[string]bool{}, busy: map[claimKey]bool{}, mineIn: map[objects.Path]struct{}{},
+		lost: map[string]bool{}, busy: map[claimKey]bool{}, mineIn: map[string]record{}, got: map[string]bool{},
 	}
 }
 
@@ -100,14 +99,23 @@ func (s *Store) newGrip(id marconi.ClaimID, ttl marconi.Seconds) *grip {
 	}
 }
 
-// end lets other calls of this process have what this one had in view. Some may have passed it over, and wait by now.
+// end lets other calls of this process have what this one had in view. Those that had to pass over what it did not get may wait by now,
+// and are told.
 func (a *attempt) end() {
-	for key := range a.mineIn {
-		a.s.reserved.give(key)
+	var lost []record
+	var wanted []event
+	for name, r := range a.mineIn {
+		isWanted := a.s.reserved.give(a.at.message(name))
+		if a.got[name] {
+			continue
+		}
+		lost = append(lost, r)
+		if isWanted {
+			wanted = append(wanted, event{change: released})
+		}
 	}
-	if lost := len(a.mineIn) - a.won; lost > 0 && a.s.hub.Watched(a.q) {
-		a.s.hub.Notify(a.q, slices.Repeat([]event{{change: released}}, lost)...)
-	}
+	a.s.tellLost(a.q, lost)
+	a.s.hub.Notify(a.q, wanted...)
 }
 
 // choose lists messages and then claims, as many as it takes to find enough that are free. Claims are listed when as many messages are
@@ -189,7 +197,7 @@ func (a *attempt) pick(v *view, all []record) []*candidate {
 			break
 		}
 		isSpent := a.isSpent(r)
-		if !a.isOpen(v, r) || isSpent && spent == marconi.MaxSpent || !a.reserve(r.name) {
+		if !a.isOpen(v, r) || isSpent && spent == marconi.MaxSpent || !a.reserve(r) {
 			continue
 		}
 		if isSpent {
@@ -207,15 +215,12 @@ func (a *attempt) pick(v *view, all []record) []*candidate {
 func (a *attempt) isSpent(r *record) bool { return a.spend > 0 && r.lease.count >= a.spend }
 
 // reserve reports whether no other call of this process is about to take the message.
-func (a *attempt) reserve(name string) bool {
-	key := a.at.message(name)
-	if _, already := a.mineIn[key]; already {
-		return true
-	}
-	if !a.s.reserved.take(key) {
+func (a *attempt) reserve(r *record) bool {
+	_, already := a.mineIn[r.name]
+	if !already && !a.s.reserved.take(a.at.message(r.name)) {
 		return false
 	}
-	a.mineIn[key] = struct{}{}
+	a.mineIn[r.name] = *r
 	return true
 }
 
@@ -239,6 +244,7 @@ func (a *attempt) take(ctx context.Context, chosen []*candidate) ([]*candidate, 
 	won := chosen[:0:0]
 	for _, c := range chosen {
 		if c.won {
+			a.got[c.name] = true
 			won = append(won, c)
 			continue
 		}
@@ -247,7 +253,6 @@ func (a *attempt) take(ctx context.Context, chosen []*candidate) ([]*candidate, 
 			a.unsure = append(a.unsure, c)
 		}
 	}
-	a.won += len(won)
 	return won, errors.Join(tookErr, sureErr)
 }
 

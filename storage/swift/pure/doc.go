@@ -72,7 +72,8 @@
 //	                  the rest later; when another has followed, or a day later, 1 DELETE
 //	queue delete      1 PUT; later 4 listings and 3 bulk deletes for 10 000 names, 2 requests for the container; and until an hour has
 //	                  passed 1 GET and 1 listing each time that all is looked through, then 1 DELETE
-//	wait              2 listings each second, a process and queue that somebody waits for
+//	wait              2 listings each second, a process and queue that somebody waits for; less often where they take more than a tenth of
+//	                  that. Who lists looks once more for what was posted or released here, or was there when the first came
 //
 // What Swift gives no answer to is asked for up to three times: what is read or removed, and what is stored under the same name. So is the POST
 // that keeps a message longer, with a HEAD in between. What Swift holds for older than what it has, by the clocks of its proxies, is asked for
@@ -124,7 +125,11 @@
 //     write down that it was deleted; so it does if one dies between the deletion of the queue's record and that.
 //   - A claim of another process that has ended is free for listings and stats at once, but for claims only 2 s later, or when Swift has
 //     let go of it.
-//   - W1 and W2 hold within a process; what others do is found by a look each second.
+//   - W1 and W2 hold within a process; what others do is found by a look each second, and within 10 s after a look that failed. Who is
+//     told of something, looks at once and meets a listing that does not show it is told once more, when a look a second later, or the
+//     first after that, shows it; if he then meets a listing that is still behind, he is not. Nor is he of what others did and a look has shown.
+//   - W1: a message that looks free and that a claim does not get, because the claim of another process has ended a moment ago, or a lease is
+//     hidden, is told of again after 2 s, and after twice as long each time, up to 16 s: W3 would not hold otherwise.
 //
 // # What goes by itself
 //

@@ -35,12 +35,9 @@ func (s *Store) Post(ctx context.Context, q marconi.QueueRef, p marconi.Post) ([
 		uploads[i] = uploadOf(name, p.Messages[i], p.Client, now)
 		ids[i] = marconi.MessageID(name)
 	}
-	w := s.watched.at(q)
-	w.announce(names, p, now)
 	if err := s.upload(ctx, q, uploads); err != nil {
 		slow := errors.Is(ctx.Err(), context.DeadlineExceeded)
 		s.undo(ctx, s.placeOf(q), uploads, slow)
-		w.withdraw(names)
 		s.lookSoon(q)
 		if slow && len(names) >= manyMessages {
 			s.o.Logger.Warn("a post had not enough time", "messages", len(names), "error", err)
@@ -48,7 +45,7 @@ func (s *Store) Post(ctx context.Context, q marconi.QueueRef, p marconi.Post) ([
 		}
 		return nil, fmt.Errorf("post %d messages: %w", len(names), err)
 	}
-	s.tellPosted(q, w, names, p, now)
+	s.tellPosted(q, names, p, now)
 	return ids, nil
 }
 

@@ -11,29 +11,34 @@ import (
 // A keySet is a set of keys, each of which one caller has at a time.
 type keySet struct {
 	mu  sync.Mutex // guards all
-	all map[objects.Path]struct{}
+	all map[objects.Path]wanted
 }
+
+// wanted says that others have asked for a key meanwhile.
+type wanted bool
 
 // take gives the key to the caller, unless another has it.
 func (k *keySet) take(key objects.Path) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if _, taken := k.all[key]; taken {
+		k.all[key] = true
 		return false
 	}
 	if k.all == nil {
-		k.all = map[objects.Path]struct{}{}
+		k.all = map[objects.Path]wanted{}
 	}
-	k.all[key] = struct{}{}
+	k.all[key] = false
 	return true
 }
 
-func (k *keySet) give(keys ...objects.Path) {
+// give takes the key back, and reports whether somebody was refused it.
+func (k *keySet) give(key objects.Path) wanted {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for _, key := range keys {
-		delete(k.all, key)
-	}
+	was := k.all[key]
+	delete(k.all, key)
+	return was
 }
 
 // Locks are locks by a key.
