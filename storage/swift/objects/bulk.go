@@ -98,7 +98,7 @@ func (a *Account) DeleteMany(ctx context.Context, objects []Path) error {
 			return fmt.Errorf("delete %d objects: %w", len(objects), err)
 		}
 	}
-	for chunk := range slices.Chunk(objects, max(1, min(mostBulk, a.abilities.BulkDelete))) {
+	for chunk := range slices.Chunk(objects, min(mostBulk, cmp.Or(a.abilities.BulkDelete, mostBulk))) {
 		if err := a.deleteChunk(ctx, chunk); err != nil {
 			return fmt.Errorf("delete %d objects: %w", len(objects), err)
 		}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -192,5 +193,27 @@ func TestManyStopsAtTheFirstError(t *testing.T) {
 	}
 	if n := len(f.requests()); n > 16 {
 		t.Errorf("%d requests, want no more than go out at once", n)
+	}
+}
+
+func TestDeletesGoInParallelWhereThereAreNoBulkRequests(t *testing.T) {
+	f := startFake(t)
+	o := f.options()
+	o.Parallel = true
+	a := f.openWith(o)
+	var now, most atomic.Int32
+	f.setAnswer(func(w http.ResponseWriter, _ *http.Request) {
+		n := now.Add(1)
+		defer now.Add(-1)
+		for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+		}
+		time.Sleep(10 * time.Millisecond)
+		w.WriteHeader(http.StatusNoContent)
+	})
+	if err := a.DeleteMany(t.Context(), paths(100)); err != nil {
+		t.Fatal(err)
+	}
+	if most.Load() < 2 {
+		t.Error("100 objects were deleted one after the other")
 	}
 }
