@@ -12,6 +12,7 @@ import (
 
 	"github.com/marconi-mq/marconi/internal/spelling"
 	"github.com/marconi-mq/marconi/storage/swift/objects"
+	"github.com/marconi-mq/marconi/storage/swift/pure"
 )
 
 // A design is which of the two ways to keep messages an option is for.
@@ -52,7 +53,7 @@ func uriOptions() []option {
 		{"project_domain_name", either, func(s *settings, text string) error { s.projectDomain.name = text; return nil }},
 		{"region_name", either, func(s *settings, text string) error { s.region = text; return nil }},
 		{"request_timeout", either, func(s *settings, text string) error { return seconds(&s.timeout, text) }},
-		{"shards", withoutIndex, func(s *settings, text string) error { return number(&s.shards, text, 1, 256) }},
+		{"shards", withoutIndex, func(s *settings, text string) error { return number(&s.shards, text, 1, pure.MostShards) }},
 		{"ssl_ca_certs", either, func(s *settings, text string) error { return word(&s.tls.ca, text) }},
 		{"ssl_certfile", either, func(s *settings, text string) error { return word(&s.tls.cert, text) }},
 		{"ssl_keyfile", either, func(s *settings, text string) error { return word(&s.tls.key, text) }},

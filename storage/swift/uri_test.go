@@ -147,6 +147,7 @@ func TestParseURIRefuses(t *testing.T) {
 		{demo + "?index=swift://u:secret@h/p", "in another store"},
 		{demo + "?index=none&containers=3", "option containers is about what stands beside an index"},
 		{demo + "?index=none&inline_below=3", "option inline_below is about"},
+		{demo + "?index=none&shards=257", `option shards: "257": want a number from 1 to 256`},
 		{demo + "?shards=3", "option shards is for Swift without an index"},
 		{demo + "?index=redis://h&listing_horizon=3", "option listing_horizon is for Swift without an index"},
 		{demo + "?shards=1&shards=2", "option shards is given 2 times"},

@@ -510,12 +510,15 @@ func TestShardsBelongToTheData(t *testing.T) {
 		t.Error("a store opened data in 4 shards as if there were 2")
 		_ = s.Close()
 	}
-	for _, n := range []int{-1, 256} {
+	for _, n := range []int{-1, MostShards + 1} {
 		if s, err := New(t.Context(), f.faulty, Options{Shards: n, Namespace: fmt.Sprint("n", n)}); err == nil {
 			t.Errorf("a store opened with %d shards", n)
 			_ = s.Close()
 		}
 	}
+	f.Store = f.open(f.clock.Now, func(o *Options) { o.Shards, o.Namespace = MostShards, "most" })
+	f.post(messages(5, 60)...)
+	wantBodies(t, "in as many shards as there may be", f.all(), "1 2 3 4 5")
 }
 
 // TestAClaimThatDiedIsFoundAgain lets a process die amid a claim, after each of its requests; another is asked for the same claim. It

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"strconv"
 	"sync"
 	"time"
@@ -19,10 +18,13 @@ import (
 	"github.com/marconi-mq/marconi/storage/swift/objects"
 )
 
+// MostShards is into how many containers a queue may be divided.
+const MostShards = 256
+
 // Options are what a store is made with. The zero value is good.
 type Options struct {
 	Namespace string // begins the names of all containers; "" is "marconi"
-	// Shards is into how many containers a queue is divided; 0 is 1. It belongs to the data: a store that finds another
+	// Shards is into how many containers a queue is divided, up to [MostShards]; 0 is 1. It belongs to the data: a store that finds another
 	// number does not open.
 	Shards int
 	// ListingHorizon is how long after it was posted a message may come to be listed, and still no reader misses it; 0 is 5 s. It has
@@ -157,8 +159,8 @@ func (s *Store) settings(name string) objects.Path {
 
 // checkShards compares the number of shards with that of the data.
 func (s *Store) checkShards(ctx context.Context) error {
-	if s.o.Shards < 1 || s.o.Shards > math.MaxUint8 {
-		return fmt.Errorf("shards is %d, want 1 to %d", s.o.Shards, math.MaxUint8)
+	if s.o.Shards < 1 || s.o.Shards > MostShards {
+		return fmt.Errorf("shards is %d, want 1 to %d", s.o.Shards, MostShards)
 	}
 	want := strconv.Itoa(s.o.Shards)
 	found, err := s.settle(ctx, s.settings("shards"), want)
