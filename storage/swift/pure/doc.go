@@ -66,7 +66,7 @@
 //	                  step more, for each lease that no listing shows. If it is refused 1 HEAD instead of the DELETE, 2 of what looks expired;
 //	                  with another's claim 1 GET before, and at the end that claim is got
 //	delete n          1 GET a claim, 1 bulk delete; with claims as a refused delete for each message that they don't hold
-//	pop L             as a claim without its last PUT; 2 bulk deletes
+//	pop L             as a claim without its last PUT; 2 bulk deletes; L HEAD in parallel if the first fails
 //	stats             2 listings for 10 000 names, of them and of claims
 //	purge             1 PUT, 1 HEAD, 1 listing for 10 000 names of the last 70 s; for those of the last 10 s 1 bulk delete for 1 000;
 //	                  the rest later; when another has followed, or a day later, 1 DELETE
@@ -115,6 +115,8 @@
 //     again, as told above, and never one that came late and was consumed before the listing horizon was over.
 //   - P4: a PUT that Swift carries out after it said 503 brings a message back that was deleted meanwhile.
 //     One that it carries out so late for a claim hides its message until that claim ends.
+//   - O1: a pop that can't delete all it took gives what Swift knows to have gone, and gives the rest back. What of that is removed later all
+//     the same, or has gone and can't be asked for, is lost; so is what had gone when nothing can be asked for, or the process dies.
 //   - D2: a dead letter moved by two processes is doubled, one moved by a process that dies amid may be.
 //   - S3: stats list all messages of the queue.
 //   - Q4: another process may read and post to a deleted queue until it hears from the control store, and get single messages by their IDs,

@@ -262,7 +262,7 @@ func checkPopped(f *fixture, o *outcome, err error) {
 			f.t.Errorf("message %s was popped and is there", m.Body)
 		}
 	}
-	if err == nil && len(left)+len(o.got) != 5 || len(left) < 3 {
+	if len(left)+len(o.got) != 5 || len(left) < 3 {
 		f.t.Errorf("a pop gave %q, error %v, and left %v", bodiesOf(o.got), err, left)
 	}
 	_, got := f.claim(60, 20)

@@ -41,28 +41,61 @@ func (a *attempt) runPop(ctx context.Context) ([]*candidate, error) {
 			break
 		}
 	}
-	if err := a.removeWon(ctx, won); err != nil {
+	popped, err := a.removeWon(ctx, won)
+	if err != nil {
 		return nil, a.giveUp(ctx, err)
 	}
-	return won, nil
+	return popped, nil
 }
 
-// removeWon deletes the messages, and when they have gone their leases with the claim: a message without leases would be free.
-func (a *attempt) removeWon(ctx context.Context, won []*candidate) error {
+// removeWon deletes the messages, and when they have gone their leases with the claim: a message without leases would be free. It gives those
+// that have gone; the others are free as the claim is no more. If none has, an error says why.
+func (a *attempt) removeWon(ctx context.Context, won []*candidate) ([]*candidate, error) {
 	if !a.mine.made {
-		return nil
+		return nil, nil
 	}
-	messages := make([]objects.Path, len(won))
+	gone, err := a.deleteWon(ctx, won)
+	if err != nil && len(gone) == 0 {
+		return nil, err
+	}
 	rest := []objects.Path{a.at.claim(a.mine.id)}
-	for i, c := range won {
-		messages[i] = a.at.message(c.name)
+	for _, c := range gone {
 		rest = append(rest, a.at.leases(c.name, c.generation+1)...)
-	}
-	if err := a.s.removeMessages(ctx, messages); err != nil {
-		return err
 	}
 	if a.s.removeAll(ctx, rest) != nil {
 		a.s.reaper.add(rest...)
 	}
-	return nil
+	if len(gone) < len(won) {
+		a.s.lookSoon(a.q)
+	}
+	return gone, nil
+}
+
+// deleteWon deletes the messages, and gives those that have gone. If that fails all replicas are asked for each: what has gone nobody else
+// will give.
+func (a *attempt) deleteWon(ctx context.Context, won []*candidate) ([]*candidate, error) {
+	paths := make([]objects.Path, len(won))
+	for i, c := range won {
+		paths[i] = a.at.message(c.name)
+	}
+	err := a.s.removeMessages(ctx, paths)
+	if err == nil {
+		return won, nil
+	}
+	ctx, cancel := repair(ctx)
+	defer cancel()
+	isGone := make([]bool, len(won))
+	_ = a.s.parallel(len(won), func(i int) error {
+		_, lookErr := a.s.c.Head(ctx, paths[i], true)
+		isGone[i] = isMissing(lookErr)
+		return nil
+	})
+	var gone []*candidate
+	for i, c := range won {
+		if isGone[i] {
+			gone = append(gone, c)
+			a.s.deleted.Add(paths[i])
+		}
+	}
+	return gone, err
 }
