@@ -129,22 +129,64 @@ func bulkDeleteRequest(objects []Path) request {
 }
 
 // PutMany stores objects. Of an archive X-Delete-At is one for all, so objects that end at different times go in
-// different ones; their MD5s are not checked, and that something newer is stored is not told.
+// different ones; their MD5s are not checked, and that something newer is stored is not told: nor is it of those that go by themselves.
 func (a *Account) PutMany(ctx context.Context, container string, objects []Upload) error {
 	for _, u := range objects {
 		if err := checkPath(Path{container, u.Name}); err != nil {
 			return fmt.Errorf("put %d objects into %s: %w", len(objects), container, err)
 		}
 	}
+	var t tally
 	archives, rest := a.sort(objects)
-	err := each(len(archives), func(i int) error { return a.putArchive(ctx, container, archives[i]) })
+	err := each(len(archives), func(i int) error { return a.putArchive(ctx, container, archives[i], &t) })
 	if err == nil {
-		err = a.putEach(ctx, container, rest)
+		err = a.putEach(ctx, container, rest, &t)
 	}
 	if err != nil {
-		return fmt.Errorf("put %d objects into %s: %w", len(objects), container, err)
+		return fmt.Errorf("put %d objects into %s: %w", len(objects), container, t.whole(objects, err))
 	}
 	return nil
+}
+
+// A tally is what is known of objects that are being stored.
+type tally struct {
+	mu     sync.Mutex // guards what follows
+	stored map[string]bool
+	doubt  bool // of one nobody can say whether it was stored
+}
+
+// errDoubt is for a tally: of some object nobody can say how it went.
+var errDoubt = errors.New("nobody can say")
+
+// note adds how it went with an object.
+func (t *tally) note(name string, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var s *StatusError
+	switch {
+	case err == nil:
+		if t.stored == nil {
+			t.stored = map[string]bool{}
+		}
+		t.stored[name] = true
+	case errors.Is(err, ErrContainer), errors.As(err, &s) && !s.Between():
+	default:
+		t.doubt = true
+	}
+}
+
+// whole makes an error that tells which were not stored, if that is known of all.
+func (t *tally) whole(objects []Upload, err error) error {
+	part := &PartError{Err: err}
+	for _, u := range objects {
+		if !t.stored[u.Name] {
+			part.Failed = append(part.Failed, u.Name)
+		}
+	}
+	if t.doubt || len(part.Failed) == 0 {
+		return err
+	}
+	return part
 }
 
 // sort tells what goes into archives, and what by itself.
@@ -182,7 +224,8 @@ func archivable(name string) bool {
 	return !strings.HasPrefix(name, "/") && !strings.HasPrefix(name, "./") && !strings.HasSuffix(name, "/")
 }
 
-func (a *Account) putArchive(ctx context.Context, container string, objects []Upload) error {
+// putArchive is never sent again as a whole once some of it may be stored: what was stored may be removed by now.
+func (a *Account) putArchive(ctx context.Context, container string, objects []Upload, t *tally) error {
 	archive, err := pack(objects)
 	if err != nil {
 		return err
@@ -193,18 +236,55 @@ func (a *Account) putArchive(ctx context.Context, container string, objects []Up
 	}
 	result, err := a.bulk(ctx, request{
 		operation: "bulk-put", method: http.MethodPut, container: container, query: url.Values{"extract-archive": {"tar"}},
-		header: header, body: archive, most: mostText,
-		longer: perName * time.Duration(len(objects)), refused: bulkRefused,
+		header: header, body: archive, most: mostText, once: true,
+		longer: perName * time.Duration(len(objects)), refused: archiveRefused,
 	})
-	switch {
-	case errors.Is(err, errNoBulk):
-		return a.putEach(ctx, container, objects)
-	case err != nil:
-		return err
-	case result.Created == nil || *result.Created != len(objects):
-		return fmt.Errorf("of %d files in the archive the server has not taken all", len(objects))
+	if errors.Is(err, errNoBulk) {
+		return a.putEach(ctx, container, objects, t)
 	}
-	return nil
+	return result.tell(container, objects, err, t)
+}
+
+// archiveRefused is bulkRefused of an archive of which nothing was stored.
+func archiveRefused(ans answer) bool {
+	r, _ := parseBulk(ans)
+	return bulkRefused(ans) && r.Created != nil && *r.Created == 0
+}
+
+// tell notes how it went with each object of an archive, whose request ended with err. Where an answer does not account for all of them, as
+// when the server has given up amid, nobody can say.
+func (r bulkResult) tell(container string, objects []Upload, err error, t *tally) error {
+	failed := r.failed()
+	ours := 0
+	for _, u := range objects {
+		if failed[container+"/"+u.Name] != nil {
+			ours++
+		}
+	}
+	if r.Created == nil || *r.Created+ours != len(objects) {
+		t.note("", errDoubt)
+		return cmp.Or(err, fmt.Errorf("of %d files in the archive the server has not taken all", len(objects)))
+	}
+	for _, u := range objects {
+		t.note(u.Name, failed[container+"/"+u.Name])
+	}
+	return err
+}
+
+// failed are the errors by the paths of the objects.
+func (r bulkResult) failed() map[string]error {
+	all := map[string]error{}
+	for _, e := range r.Errors {
+		if len(e) != 2 {
+			continue
+		}
+		code, _, _ := strings.Cut(e[1], " ")
+		path, err := url.PathUnescape(e[0])
+		if status, atoiErr := strconv.Atoi(code); err == nil && atoiErr == nil {
+			all[strings.TrimPrefix(path, "/")] = &StatusError{Status: status}
+		}
+	}
+	return all
 }
 
 // pack makes an archive with a content type for each file, in the header in which GNU tar keeps it.
@@ -235,12 +315,18 @@ func pack(objects []Upload) ([]byte, error) {
 }
 
 // putEach makes the container if the first object finds none.
-func (a *Account) putEach(ctx context.Context, container string, objects []Upload) error {
-	put := func(i int) error {
-		return a.Put(ctx, Path{container, objects[i].Name}, objects[i].Body, objects[i].Attributes)
-	}
+func (a *Account) putEach(ctx context.Context, container string, objects []Upload, t *tally) error {
 	if len(objects) == 0 {
 		return nil
+	}
+	put := func(i int) error {
+		u := objects[i]
+		err := a.Put(ctx, Path{container, u.Name}, u.Body, u.Attributes, Once)
+		if errors.Is(err, ErrNotStored) {
+			err = nil
+		}
+		t.note(u.Name, err)
+		return err
 	}
 	err := put(0)
 	if errors.Is(err, ErrContainer) {

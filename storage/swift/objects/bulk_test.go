@@ -104,6 +104,101 @@ func TestBulkTokenRefusedWithin(t *testing.T) {
 	}
 }
 
+// An archive of which something was stored before the token was refused is not sent again: that may have been removed by now.
+func TestBulkTokenRefusedAmid(t *testing.T) {
+	f := startFake(t)
+	a := f.open()
+	f.setAnswer(bulkJSON(`{"Response Status": "401 Unauthorized", "Number Files Created": 1, "Errors": [["c/o/1", "401 Unauthorized"]]}`))
+	if got := failedOf(a.PutMany(t.Context(), "c", files(2))); !slices.Equal(got, []string{"o/1"}) {
+		t.Errorf("PutMany names %q as failed, want o/1", got)
+	}
+	if n := len(f.requests()); n != 1 {
+		t.Errorf("%d requests, want 1", n)
+	}
+}
+
+// failedOf are the names that an error says were not stored; nil: it does not tell.
+func failedOf(err error) []string {
+	var part *objects.PartError
+	if !errors.As(err, &part) {
+		return nil
+	}
+	return part.Failed
+}
+
+// Who stores more than one object is told which were not, if the answer accounts for all.
+func TestPutManyTellsWhatWasNotStored(t *testing.T) {
+	all := files(3)
+	all[2].Name = "o/ä b"
+	f := startFake(t)
+	a := f.open()
+	for answer, want := range map[string][]string{
+		`"502 Bad Gateway", "Number Files Created": 2, "Errors": [["c/o/%C3%A4%20b", "503 Service Unavailable"]]`:                    {"o/ä b"},
+		`"502 Bad Gateway", "Number Files Created": 1, "Errors": [["c/o/0", "503 Service Unavailable"], ["c/o/1", "404 Not Found"]]`: {"o/0", "o/1"},
+		`"400 Bad Request", "Number Files Created": 2, "Errors": [["/v1/a/c", "403 Forbidden"], ["c/o/1", "404 Not Found"]]`:         {"o/1"},
+		`"502 Bad Gateway", "Number Files Created": 1, "Errors": [["c/o/0", "503 Service Unavailable"]]`:                             nil,
+		`"502 Bad Gateway", "Number Files Created": 2, "Errors": [["c/other", "503 Service Unavailable"]]`:                           nil,
+		`"500 Internal Error", "Number Files Created": 2, "Errors": []`:                                                              nil,
+		`"201 Created", "Number Files Created": 2, "Errors": []`:                                                                     nil,
+	} {
+		f.setAnswer(bulkJSON(`{"Response Status": %s}`, answer))
+		err := a.PutMany(t.Context(), "c", all)
+		if got := failedOf(err); !isUnknown(err) || !slices.Equal(got, want) {
+			t.Errorf("after %s PutMany = %v, which names %q, want %q", answer, err, got, want)
+		}
+	}
+	f.setAnswer(status(http.StatusServiceUnavailable))
+	if err := a.PutMany(t.Context(), "c", all); !isUnknown(err) || failedOf(err) != nil {
+		t.Errorf("PutMany without an answer about objects = %v, which names %q, want none", err, failedOf(err))
+	}
+}
+
+// one answers so to a request for o/1, and that they were stored to others.
+func one(answer http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/o/1") {
+			answer(w, r)
+			return
+		}
+		w.WriteHeader(http.StatusCreated)
+	}
+}
+
+func TestPutManyOneByOneTellsWhatWasNotStored(t *testing.T) {
+	f := startFake(t)
+	o := f.options()
+	o.Parallel = true
+	a := f.openWith(o)
+	for code, want := range map[int][]string{503: {"o/1"}, 507: {"o/1"}, 404: {"o/1"}, 502: nil, 504: nil} {
+		f.setAnswer(one(status(code)))
+		if err := a.PutMany(t.Context(), "c", files(3)); err == nil || !slices.Equal(failedOf(err), want) {
+			t.Errorf("after a %d PutMany = %v, which names %q, want %q", code, err, failedOf(err), want)
+		}
+	}
+	f.setAnswer(status(http.StatusServiceUnavailable))
+	if got := failedOf(a.PutMany(t.Context(), "c", files(3))); !slices.Equal(got, []string{"o/0", "o/1", "o/2"}) {
+		t.Errorf("when the first is refused PutMany names %q, want all", got)
+	}
+	f.setAnswer(one(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	if err := a.PutMany(t.Context(), "c", files(3)); err == nil || failedOf(err) != nil {
+		t.Errorf("PutMany without an answer for one = %v, which names %q, want none", err, failedOf(err))
+	}
+}
+
+// That something newer is stored than one of them is told by neither way.
+func TestPutManyWhereSomethingNewerIs(t *testing.T) {
+	f := startFake(t)
+	o := f.options()
+	o.Parallel = true
+	a := f.openWith(o)
+	for name, answer := range map[string]http.HandlerFunc{"the first": status(http.StatusAccepted), "another": one(status(http.StatusAccepted))} {
+		f.setAnswer(answer)
+		if err := a.PutMany(t.Context(), "c", files(3)); err != nil {
+			t.Errorf("PutMany where %s is older than what is there: %v", name, err)
+		}
+	}
+}
+
 // A server that said that it knows bulk requests, and doesn't, takes them for others. They go out one by one then.
 func TestBulkFallsBack(t *testing.T) {
 	for name, answer := range map[string]http.HandlerFunc{

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -77,6 +78,11 @@ func TestConnectionClosedByTheServer(t *testing.T) {
 		"anew": func(a *objects.Account) error {
 			return a.Put(t.Context(), at, []byte("x"), objects.Attributes{}, objects.Anew)
 		},
+		"once": func(a *objects.Account) error {
+			return a.Put(t.Context(), at, []byte("x"), objects.Attributes{}, objects.Once)
+		},
+		"tar":  func(a *objects.Account) error { return a.PutMany(t.Context(), "c", files(2)) },
+		"one":  func(a *objects.Account) error { return a.PutMany(t.Context(), "c", files(1)) },
 		"del":  func(a *objects.Account) error { return a.Delete(t.Context(), at) },
 		"many": func(a *objects.Account) error { return a.DeleteMany(t.Context(), paths(2)) },
 	} {
@@ -88,7 +94,7 @@ func TestConnectionClosedByTheServer(t *testing.T) {
 			bulkOrCreated(w, r)
 		})
 		err := call(a)
-		if refused := name == "anew"; refused != (err != nil) || !errors.Is(known(err), nil) && !errors.Is(known(err), errUnknown) {
+		if refused := slices.Contains([]string{"anew", "once", "tar", "one"}, name); refused != (err != nil) || !errors.Is(known(err), nil) && !errors.Is(known(err), errUnknown) {
 			t.Errorf("%s = %v, want an error: %v", name, err, refused)
 		}
 	}
@@ -96,7 +102,7 @@ func TestConnectionClosedByTheServer(t *testing.T) {
 
 func bulkOrCreated(w http.ResponseWriter, r *http.Request) {
 	if r.URL.RawQuery != "" {
-		bulkJSON(`{"Response Status": "200 OK", "Number Deleted": 2, "Errors": []}`)(w, r)
+		bulkJSON(`{"Response Status": "200 OK", "Number Deleted": 2, "Number Files Created": 2, "Errors": []}`)(w, r)
 		return
 	}
 	w.WriteHeader(http.StatusCreated)

@@ -39,6 +39,24 @@ func (e *StatusError) Passing() bool {
 	return false
 }
 
+// Between reports whether it is rather an answer of something in front of the server, which has had none from it, or none in time.
+func (e *StatusError) Between() bool {
+	return e.Status == http.StatusBadGateway || e.Status == http.StatusGatewayTimeout
+}
+
+// A PartError says that of many objects some were not stored, and which: the server has said so, or they were not tried. All others were. It
+// wraps what went wrong.
+type PartError struct {
+	Failed []string // their names
+	Err    error
+}
+
+// Error gives what went wrong.
+func (e *PartError) Error() string { return e.Err.Error() }
+
+// Unwrap gives what went wrong.
+func (e *PartError) Unwrap() error { return e.Err }
+
 // statusError makes an error of an answer that is no known end.
 func statusError(a answer) *StatusError {
 	e := &StatusError{Status: a.status, Transaction: a.header.Get("X-Trans-Id")}

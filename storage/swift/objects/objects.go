@@ -17,13 +17,13 @@ const defaultType = "application/octet-stream"
 
 // Put stores an object, with its MD5, by which Swift refuses a body that was damaged on the way.
 func (a *Account) Put(ctx context.Context, at Path, body []byte, attributes Attributes, options ...PutOption) error {
-	if err := a.put(ctx, at, body, attributes, slices.Contains(options, Anew)); err != nil {
+	if err := a.put(ctx, at, body, attributes, options); err != nil {
 		return fmt.Errorf("put %s/%s: %w", at.Container, at.Name, err)
 	}
 	return nil
 }
 
-func (a *Account) put(ctx context.Context, at Path, body []byte, attributes Attributes, anew bool) error {
+func (a *Account) put(ctx context.Context, at Path, body []byte, attributes Attributes, options []PutOption) error {
 	if err := checkPath(at); err != nil {
 		return err
 	}
@@ -39,12 +39,13 @@ func (a *Account) put(ctx context.Context, at Path, body []byte, attributes Attr
 	}
 	sum := md5.Sum(body)
 	header.Set("ETag", hex.EncodeToString(sum[:]))
+	anew := slices.Contains(options, Anew)
 	if anew {
 		header.Set("If-None-Match", "*")
 	}
 	ans, err := a.do(ctx, request{
 		operation: "put", method: http.MethodPut, container: at.Container, name: at.Name,
-		header: header, body: body, most: mostText, once: anew,
+		header: header, body: body, most: mostText, once: anew || slices.Contains(options, Once),
 	})
 	if err != nil {
 		return err

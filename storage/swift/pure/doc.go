@@ -76,8 +76,9 @@
 //	                  that. Who lists looks once more for what was posted or released here, or was there when the first came
 //
 // What Swift gives no answer to is asked for up to three times: what is read or removed, and what is stored under the same name. So is the POST
-// that keeps a message longer, with a HEAD in between. What Swift holds for older than what it has, by the clocks of its proxies, is asked for
-// again for somewhat more than a second.
+// that keeps a message longer, with a HEAD in between. But a post stores again only those of its messages of which Swift says that it failed
+// to: any other may be consumed by now, and would come back. What Swift holds for older than what it has, by the clocks of its proxies, is asked
+// for again for somewhat more than a second.
 //
 // Four of these are more than a store could do with that believes what it is told. A message is got with a listing, for its claim, count
 // and extension are in its leases, not in its object. An update lists its messages: without one that is left the claim is
@@ -113,8 +114,8 @@
 //     some seconds later; one whose process dies does not.
 //   - P3, L2, FIFO: parallel posts may change places, as may those of processes whose clocks differ; and a reader may see a message
 //     again, as told above, and never one that came late and was consumed before the listing horizon was over.
-//   - P4: a PUT that Swift carries out after it said 503 brings a message back that was deleted meanwhile.
-//     One that it carries out so late for a claim hides its message until that claim ends.
+//   - P4: a PUT that Swift carries out in part and answers by 503, so that it is made again, or carries out after it said so, brings a message
+//     back that was deleted meanwhile. One that it carries out so late for a claim hides its message until that claim ends.
 //   - O1: a pop that can't delete all it took gives what Swift knows to have gone, and gives the rest back. What of that is removed later all
 //     the same, or has gone and can't be asked for, is lost; so is what had gone when nothing can be asked for, or the process dies.
 //   - D2: a dead letter moved by two processes is doubled, one moved by a process that dies amid may be.

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/marconi-mq/marconi"
+	"github.com/marconi-mq/marconi/internal/pause"
 	"github.com/marconi-mq/marconi/storage/swift/objects"
 )
 
@@ -62,20 +63,35 @@ func (m messageAttributes) attributes() objects.Attributes {
 	return objects.Attributes{ContentType: m.String(), DeleteAt: unixSeconds(m.keptUntil())}
 }
 
-// upload stores messages: one by a PUT; several, or the first of this process to the queue, together with what says whose
-// the container is.
+// upload stores messages: one by a PUT; several, or the first of this process to the queue, together with what says whose the container is.
 func (s *Store) upload(ctx context.Context, q marconi.QueueRef, uploads []objects.Upload) error {
 	at := s.placeOf(q)
 	if len(uploads) == 1 && s.ready.has(at.stem) {
-		u := uploads[0]
-		path := objects.Path{Container: at.containerOf(messageOf(u.Name)), Name: u.Name}
-		err := s.put(ctx, path, u.Body, u.Attributes)
+		err := s.putOne(ctx, at, uploads[0])
 		if !errors.Is(err, objects.ErrContainer) {
 			return err
 		}
 		s.ready.drop(at.stem) // somebody has deleted the queue, and a late post makes it anew, to expire by itself
 	}
 	return s.uploadMany(ctx, q, uploads)
+}
+
+// putOne stores a message. Again only if Swift says that it failed to: what nobody knows of may be stored, and consumed by now. 202 means that
+// an earlier try was stored, by a proxy whose clock is ahead, or has been removed since: then nobody can say.
+func (s *Store) putOne(ctx context.Context, at place, u objects.Upload) error {
+	path := objects.Path{Container: at.containerOf(messageOf(u.Name)), Name: u.Name}
+	for n := 1; ; n++ {
+		err := s.c.Put(ctx, path, u.Body, u.Attributes, objects.Once)
+		if errors.Is(err, objects.ErrNotStored) {
+			if found, lookErr := s.c.Head(ctx, path, true); lookErr == nil && found.ContentType == u.ContentType {
+				return nil
+			}
+		}
+		var said *objects.StatusError
+		if !errors.As(err, &said) || said.Between() || n == tries || pause.For(ctx, retryAfter<<n) != nil {
+			return err
+		}
+	}
 }
 
 // uploadMany stores messages in their containers.
@@ -101,17 +117,17 @@ func (s *Store) uploadMany(ctx context.Context, q marconi.QueueRef, uploads []ob
 	return nil
 }
 
-// putMany stores objects in a container, which a bulk upload makes if it has to. Under the same names they may be stored again, if
-// nobody knows whether they were.
+// putMany stores objects in a container, which a bulk upload makes if it has to. Again it stores only what is known not to be: of the rest
+// something may be consumed by now, and would come back.
 func (s *Store) putMany(ctx context.Context, container string, uploads []objects.Upload) error {
-	err := repeated(ctx, func() error { return s.c.PutMany(ctx, container, uploads) })
-	if !errors.Is(err, objects.ErrContainer) {
-		return err
+	for n := 1; ; n++ {
+		err := s.c.PutMany(ctx, container, uploads)
+		var part *objects.PartError
+		if !errors.As(err, &part) || n == tries || pause.For(ctx, retryAfter<<n) != nil {
+			return err
+		}
+		uploads = slices.DeleteFunc(slices.Clone(uploads), func(u objects.Upload) bool { return !slices.Contains(part.Failed, u.Name) })
 	}
-	if err := s.c.MakeContainer(ctx, container); err != nil {
-		return err
-	}
-	return s.c.PutMany(ctx, container, uploads)
 }
 
 // undo removes what a post that failed may have stored, or leaves that to the reaper: who has waited for so long is told. One message alone

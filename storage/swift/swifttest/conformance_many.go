@@ -2,6 +2,7 @@ package swifttest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -141,7 +142,12 @@ func testPutMany(t *testing.T, b *bench) {
 	checkUploads(t, b, b.container, one)
 
 	long := []objects.Upload{{Name: "fine"}, {Name: strings.Repeat("x", 1025)}}
-	wantUnknown(t, "PutMany with a name too long", b.Client.PutMany(t.Context(), b.container, long))
+	err := b.Client.PutMany(t.Context(), b.container, long)
+	wantUnknown(t, "PutMany with a name too long", err)
+	var part *objects.PartError
+	if !errors.As(err, &part) || !slices.Equal(part.Failed, []string{long[1].Name}) {
+		t.Errorf("PutMany of two, of which one has a name too long, does not say that it was that: %v", err)
+	}
 	past := []objects.Upload{{Name: "p"}, {Name: "q"}}
 	past[0].DeleteAt = b.Now().Add(-time.Minute)
 	past[1].DeleteAt = past[0].DeleteAt

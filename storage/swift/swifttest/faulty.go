@@ -3,6 +3,7 @@ package swifttest
 import (
 	"context"
 	"errors"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -30,7 +31,7 @@ const (
 )
 
 // ErrUnavailable is what servers answer that are in trouble: like all such errors of a client it says nothing of what was carried out.
-var ErrUnavailable = errors.New("503 Service Unavailable")
+var ErrUnavailable error = &objects.StatusError{Status: http.StatusServiceUnavailable}
 
 var errNoAnswer = errors.New("no answer within 30s")
 

@@ -294,7 +294,7 @@ func (m *Memory) remove(at objects.Path) error {
 	return nil
 }
 
-// PutMany stores objects one after the other, and makes the container if there is none.
+// PutMany stores objects one after the other, up to the first that can't be stored, and makes the container if there is none.
 func (m *Memory) PutMany(ctx context.Context, container string, uploads []objects.Upload) error {
 	for _, u := range uploads {
 		if err := m.checkPath(objects.Path{Container: container, Name: u.Name}); err != nil {
@@ -304,10 +304,14 @@ func (m *Memory) PutMany(ctx context.Context, container string, uploads []object
 	if err := m.MakeContainer(ctx, container); err != nil {
 		return err
 	}
-	for _, u := range uploads {
+	for i, u := range uploads {
 		err := m.Put(ctx, objects.Path{Container: container, Name: u.Name}, u.Body, u.Attributes)
 		if err != nil && !errors.Is(err, objects.ErrNotStored) {
-			return err
+			part := &objects.PartError{Err: err}
+			for _, left := range uploads[i:] {
+				part.Failed = append(part.Failed, left.Name)
+			}
+			return part
 		}
 	}
 	return nil

@@ -132,6 +132,7 @@ func TestMemoryClockTurnedBack(t *testing.T) {
 	}
 	wantErr(t, "Put of an older one, Anew",
 		m.Put(t.Context(), of("deleted"), nil, objects.Attributes{}, objects.Anew), objects.ErrNotStored)
+	must(t, "PutMany of older ones", m.PutMany(t.Context(), "c", []objects.Upload{{Name: "o"}, {Name: "deleted"}}))
 	wantUnknown(t, "Post of older attributes", m.Post(t.Context(), of("o"), objects.Attributes{ContentType: "a/b"}))
 	wantStatus(t, "Delete of an older one", m.Delete(t.Context(), of("o")), http.StatusConflict)
 	put(t, m, "gone")

@@ -1,0 +1,89 @@
+package pure
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/marconi-mq/marconi"
+	"github.com/marconi-mq/marconi/storage/swift/objects"
+	"github.com/marconi-mq/marconi/storage/swift/swifttest"
+)
+
+// A halfway client stores all objects of the first large upload but the last, and says so.
+type halfway struct {
+	objects.Client
+	then func() // runs before it answers; nil: it was there already
+}
+
+func (c *halfway) PutMany(ctx context.Context, container string, uploads []objects.Upload) error {
+	last := len(uploads) - 1
+	if c.then == nil || last < 2 {
+		return c.Client.PutMany(ctx, container, uploads)
+	}
+	if err := c.Client.PutMany(ctx, container, uploads[:last]); err != nil {
+		return err
+	}
+	c.then()
+	c.then = nil
+	return &objects.PartError{Failed: []string{uploads[last].Name}, Err: swifttest.ErrUnavailable}
+}
+
+// TestAPostThatIsStoredInTwoGoes has what was stored at first consumed before the rest is.
+func TestAPostThatIsStoredInTwoGoes(t *testing.T) {
+	f := newFixture(t)
+	f.post(messages(1, 1)...)
+	f.clock.pass(2 * time.Second)
+	var got []marconi.Message
+	here := f.on(mustOpen(t, &halfway{f.account, func() {
+		var err error
+		if got, err = f.Pop(t.Context(), f.q, 10); err != nil {
+			t.Error(err)
+		}
+	}}, f.o))
+	defer here.Close()
+	here.post(messages(5, 600)...)
+	wantBodies(t, "a pop amid a post of five", got, "1 2 3 4")
+	again, err := f.on(f.open(f.clock.Now)).Pop(t.Context(), f.q, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantBodies(t, "a pop after it", again, "5")
+}
+
+// TestAPostWithoutAnAnswer is stored, and consumed before its caller knows: it must not be stored again.
+func TestAPostWithoutAnAnswer(t *testing.T) {
+	for kind, n := range map[swifttest.Kind]int{swifttest.Put: 1, swifttest.PutMany: 3} {
+		t.Run(string(kind), func(t *testing.T) {
+			f := newFixture(t)
+			f.post(messages(1, 1)...)
+			f.clock.pass(2 * time.Second)
+			var got []marconi.Message
+			other := f.open(f.clock.Now)
+			fault := swifttest.TooLate
+			fault.Then = func() { got, _ = other.Pop(t.Context(), f.q, 10) }
+			f.faulty.Fail(kind, 1, fault)
+			_, err := f.Post(t.Context(), f.q, marconi.Post{Client: producer, Messages: messages(n, 600)})
+			if marconi.KindOf(err) != marconi.Unavailable {
+				t.Errorf("Post = %v, want Unavailable", err)
+			}
+			if len(got) != n {
+				t.Fatalf("%d messages were popped amid the post", len(got))
+			}
+			if left := f.all(); len(left) > 0 {
+				t.Errorf("what was popped came back: %q", bodiesOf(left))
+			}
+		})
+	}
+}
+
+// TestAPostOfOneThatIsRefused is stored when Swift can.
+func TestAPostOfOneThatIsRefused(t *testing.T) {
+	f := newFixture(t)
+	f.post(messages(1, 1)...)
+	f.clock.pass(2 * time.Second)
+	f.faulty.Fail(swifttest.Put, 1, swifttest.Refused)
+	f.faulty.Fail(swifttest.Put, 2, swifttest.Refused)
+	f.post(messages(1, 600)...)
+	wantBodies(t, "after a post that was refused twice", f.all(), "1")
+}
