@@ -8,7 +8,8 @@
 //
 // A queue's incarnation has a container of its own, NAMESPACE-<26 characters of base32 of a hash of project, queue and incarnation>,
 // or several, -1, -2 and so on behind the first, if shards is more than 1: a message and its leases lie in one of them, by a hash of
-// the message's name; all else lies in the first. The first post of a process to a queue makes what is missing.
+// the message's name; all else lies in the first. The first post of a process to a queue makes what is missing, and stores q; so does one in
+// each half hour, for where the queue was deleted meanwhile a bulk upload makes its container anew.
 //
 //	q                               whose the container is: its name can't be read back
 //	m/<13 µs><4 node><4 counter>    message: its body. Content-Type: e= expires, t= TTL, d= due, c= client, h= checksum, k= kept until
@@ -50,7 +51,7 @@
 //
 // # Requests
 //
-//	post n            1 PUT; n > 1, or the first of a process to a queue: 1 bulk upload a container
+//	post n            1 PUT; n > 1, or the first of a process to a queue in half an hour: 1 bulk upload a container
 //	list L            2 listings, L GET in parallel; more listings behind 512 names that are filtered out
 //	get 1             1 GET and 1 listing in parallel, then 1 HEAD if it was ever leased, 1 or 2 more if it looks expired
 //	get n             1 listing, or up to n where many names lie between them, 1 listing of claims, n GET in parallel

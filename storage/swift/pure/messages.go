@@ -63,10 +63,11 @@ func (m messageAttributes) attributes() objects.Attributes {
 	return objects.Attributes{ContentType: m.String(), DeleteAt: unixSeconds(m.keptUntil())}
 }
 
-// upload stores messages: one by a PUT; several, or the first of this process to the queue, together with what says whose the container is.
+// upload stores messages: one by a PUT; several, or the first of this process to the queue in a while, together with what says whose the
+// container is.
 func (s *Store) upload(ctx context.Context, q marconi.QueueRef, uploads []objects.Upload) error {
 	at := s.placeOf(q)
-	if len(uploads) == 1 && s.ready.has(at.stem) {
+	if len(uploads) == 1 && s.ready.has(at.stem, s.o.Now()) {
 		err := s.putOne(ctx, at, uploads[0])
 		if !errors.Is(err, objects.ErrContainer) {
 			return err
@@ -98,7 +99,9 @@ func (s *Store) putOne(ctx context.Context, at place, u objects.Upload) error {
 func (s *Store) uploadMany(ctx context.Context, q marconi.QueueRef, uploads []objects.Upload) error {
 	at := s.placeOf(q)
 	byContainer := map[string][]objects.Upload{}
-	if !s.ready.has(at.stem) {
+	begun := s.o.Now()
+	isReady := s.ready.has(at.stem, begun)
+	if !isReady {
 		byContainer[at.stem] = []objects.Upload{cardOf(q)}
 	}
 	for _, u := range uploads {
@@ -113,7 +116,9 @@ func (s *Store) uploadMany(ctx context.Context, q marconi.QueueRef, uploads []ob
 	if err != nil {
 		return err
 	}
-	s.ready.add(at.stem)
+	if !isReady {
+		s.ready.add(at.stem, begun)
+	}
 	return nil
 }
 

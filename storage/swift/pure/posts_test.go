@@ -87,3 +87,34 @@ func TestAPostOfOneThatIsRefused(t *testing.T) {
 	f.post(messages(1, 600)...)
 	wantBodies(t, "after a post that was refused twice", f.all(), "1")
 }
+
+// TestALatePostOfSeveralLeavesACard: a process posts to a queue that it knows, and that another has deleted so long ago that no note of it
+// is left. Who looks through all queues has to find what it made.
+func TestALatePostOfSeveralLeavesACard(t *testing.T) {
+	f := newFixture(t)
+	f.post(messages(1, 60)...)
+	late := f.on(f.open(f.clock.Now))
+	late.post(messages(1, 60)...)
+	f.must(f.DeleteQueue(t.Context(), f.q))
+	f.collect()
+	f.clock.pass(keepDropped + time.Minute)
+	f.collect()
+	late.post(messages(2, 60)...)
+	if queues, err := f.open(f.clock.Now).Queues(t.Context()); err != nil || len(queues) != 1 || queues[0] != f.q {
+		t.Errorf("Queues = %v, %v; want the one that lives", queues, err)
+	}
+}
+
+// TestRequestsOfPostsThatGoOn is what it costs to have a queue's card for sure.
+func TestRequestsOfPostsThatGoOn(t *testing.T) {
+	f := newFixture(t)
+	requests := f.counts(func() {
+		for range 60 {
+			f.post(messages(1, 600)...)
+			f.clock.pass(time.Minute)
+		}
+	})
+	if want := "put 58, put-many 2"; requests != want {
+		t.Errorf("an hour of posts makes the requests %q, want %q", requests, want)
+	}
+}

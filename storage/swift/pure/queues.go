@@ -8,6 +8,7 @@ import (
 	"iter"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/marconi-mq/marconi"
 	"github.com/marconi-mq/marconi/storage/swift/objects"
@@ -42,29 +43,35 @@ func parseCard(body []byte) (marconi.QueueRef, error) {
 	return marconi.QueueRef{QueueKey: key, Incarnation: marconi.Incarnation(c.Incarnation)}, nil
 }
 
-// ready are the queues whose containers and cards this process knows to be there.
+// ready are the queues whose containers and cards this process knows to be there, and when it stored their cards. If another process deletes
+// a queue, its container goes, and a bulk upload makes it anew without the card. By the note that the queue was deleted it is still found, but
+// that goes as well; so the card is stored again before that can be.
 type ready struct {
 	mu  sync.Mutex // guards all
-	all map[string]struct{}
+	all map[string]time.Time
 }
 
-// mostReady bounds the memory for queues that are used once: those dropped are looked at once more.
-const mostReady = 100_000
+const (
+	// mostReady bounds the memory for queues that are used once: those dropped are looked at once more.
+	mostReady = 100_000
+	// keepReady is for how long a card is taken to be there.
+	keepReady = keepDropped / 2
+)
 
-func (r *ready) has(stem string) bool {
+func (r *ready) has(stem string, now time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	_, has := r.all[stem]
-	return has
+	stored, has := r.all[stem]
+	return has && now.Sub(stored) < keepReady
 }
 
-func (r *ready) add(stem string) {
+func (r *ready) add(stem string, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.all == nil || len(r.all) >= mostReady {
-		r.all = map[string]struct{}{}
+		r.all = map[string]time.Time{}
 	}
-	r.all[stem] = struct{}{}
+	r.all[stem] = now
 }
 
 func (r *ready) drop(stem string) {
