@@ -73,7 +73,7 @@ func TestADeletionThatDiesIsFinished(t *testing.T) {
 			}
 			last.First = func() { f.faulty.Plan(everyCallFails) }
 			died := f.failRequest(n, false, last)
-			_ = dies.reap(t.Context(), true)
+			_ = dies.reap(t.Context())
 			dies.reaper = newReaper()
 			f.faulty.Reset()
 			f.wantNoQueues(fmt.Sprintf("%s request %d of its removal", name, n))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -46,20 +45,9 @@ type reaper struct {
 type task struct {
 	do    func(ctx context.Context) error
 	alone bool // nothing in Swift tells anybody else of it
-	soon  bool // it goes before others: a message is hidden until it is done
+	soon  bool // it waits for no other that is not: a message is hidden until it is done
 	tries int
 	after time.Time // not before
-}
-
-// soonFirst orders tasks.
-func soonFirst(a, b task) int {
-	switch {
-	case a.soon == b.soon:
-		return 0
-	case a.soon:
-		return -1
-	}
-	return 1
 }
 
 func newReaper() reaper { return reaper{} }
@@ -95,26 +83,56 @@ func (r *reaper) addTask(t task) {
 	}
 }
 
-// empty gives what there is to do.
-func (r *reaper) empty() ([]objects.Path, map[place][]string, []task) {
+// empty gives the objects that are to be removed.
+func (r *reaper) empty() ([]objects.Path, map[place][]string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	paths, orphans, tasks := r.paths, r.orphans, r.tasks
-	r.paths, r.orphans, r.known, r.tasks = nil, nil, 0, nil
-	return paths, orphans, tasks
+	paths, orphans := r.paths, r.orphans
+	r.paths, r.orphans, r.known = nil, nil, 0
+	return paths, orphans
 }
 
-// reapAlways removes what is to be removed, until the store is closed.
+// takeTasks gives the tasks that are to be done soon, or the others.
+func (r *reaper) takeTasks(soon bool) []task {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var taken, left []task
+	for _, t := range r.tasks {
+		if t.soon == soon {
+			taken = append(taken, t)
+		} else {
+			left = append(left, t)
+		}
+	}
+	r.tasks = left
+	return taken
+}
+
+// reapAlways removes what is to be removed, until the store is closed. Deleted queues, which go one after the other, and objects may take long:
+// neither keeps the rest waiting.
 func (s *Store) reapAlways() {
+	var reaping sync.WaitGroup
+	for _, do := range []func() error{
+		func() error { return s.reapTasks(s.living, true, false) },
+		func() error { return s.reapTasks(s.living, false, false) },
+		func() error { return s.reapObjects(s.living) },
+	} {
+		reaping.Go(func() { s.everyReap(do) })
+	}
+	reaping.Wait()
+	s.reapLast()
+}
+
+// everyReap does something again and again, until the store is closed.
+func (s *Store) everyReap(do func() error) {
 	reap := time.NewTicker(s.o.ReapEvery)
 	defer reap.Stop()
 	for {
 		select {
 		case <-s.living.Done():
-			s.reapLast()
 			return
 		case <-reap.C:
-			s.tellTrouble(s.reap(s.living, false))
+			s.tellTrouble(do())
 		}
 	}
 }
@@ -145,25 +163,34 @@ func (s *Store) tellTrouble(err error) {
 func (s *Store) reapLast() {
 	ctx, cancel := context.WithTimeout(context.Background(), lastReap)
 	defer cancel()
-	if err := s.reap(ctx, true); err != nil {
+	if err := s.reap(ctx); err != nil {
 		s.o.Logger.Warn("removing what is of no use any more failed; it ends by itself", "error", err)
 	}
 }
 
-// reap does what there is to do, and last what may take longest: to remove objects. What fails is done again later: after a rest, or at once
-// where all is to be tried.
-func (s *Store) reap(ctx context.Context, all bool) error {
-	paths, orphans, tasks := s.reaper.empty()
-	slices.SortStableFunc(tasks, soonFirst)
+// reap does what there is to do, one after the other: what hides messages first, and single objects last, for there may be many.
+func (s *Store) reap(ctx context.Context) error {
+	return errors.Join(s.reapTasks(ctx, true, true), s.reapTasks(ctx, false, true), s.reapObjects(ctx))
+}
+
+// reapTasks does the tasks that are to be done soon, or the others. What fails is done again later: after a rest, or the next time where all is
+// to be tried.
+func (s *Store) reapTasks(ctx context.Context, soon, all bool) error {
 	var errs []error
-	for _, t := range tasks {
+	for _, t := range s.reaper.takeTasks(soon) {
 		errs = append(errs, s.try(ctx, t, all))
 	}
+	return errors.Join(errs...)
+}
+
+// reapObjects removes objects. What fails is tried again the next time.
+func (s *Store) reapObjects(ctx context.Context) error {
+	paths, orphans := s.reaper.empty()
 	err := s.removeAll(ctx, paths)
 	if err != nil {
 		s.reaper.add(paths...)
 	}
-	errs = append(errs, err)
+	errs := []error{err}
 	for at, names := range orphans {
 		err := s.reapOrphans(ctx, at, names)
 		if err != nil {
@@ -199,7 +226,7 @@ func (s *Store) Collect(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	defer s.door.Leave()
-	err := s.reap(ctx, true)
+	err := s.reap(ctx)
 	n, sweepErr := s.sweepAll(ctx)
 	if err := errors.Join(err, sweepErr); err != nil {
 		return n, fmt.Errorf("collect: %w", err)

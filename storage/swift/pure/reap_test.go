@@ -255,7 +255,7 @@ func TestBulkDeletesPushOutNoDeletion(t *testing.T) {
 		f.must(f.DeleteMessages(t.Context(), f.q, ids, nil))
 	}
 	f.must(f.DeleteQueue(t.Context(), f.q))
-	f.must(f.reap(t.Context(), true))
+	f.must(f.reap(t.Context()))
 	f.wantNoContainers("after a deletion behind bulk deletes")
 }
 
@@ -283,7 +283,7 @@ func TestManyBulkDeletesAreOneListing(t *testing.T) {
 		}
 	}
 	const want = "delete-many 1, list 1"
-	if got := f.counts(func() { f.must(f.reap(t.Context(), true)) }); got != want {
+	if got := f.counts(func() { f.must(f.reap(t.Context())) }); got != want {
 		t.Errorf("after 20 bulk deletes the requests are %q, want %q", got, want)
 	}
 }
@@ -304,7 +304,7 @@ func TestADeletionThatNobodyKnowsOfIsKept(t *testing.T) {
 	if err := f.DeleteQueue(t.Context(), f.q); err == nil {
 		t.Error("DeleteQueue = nil though nothing was stored of it")
 	}
-	f.must(f.reap(t.Context(), true))
+	f.must(f.reap(t.Context()))
 	f.wantNoContainers("after a deletion that only this process knew of")
 }
 
@@ -326,8 +326,37 @@ func TestWhatAClaimGivesBackComesFirst(t *testing.T) {
 		}
 		return swifttest.Fault{First: given}, c.Kind == swifttest.List || c.Kind == swifttest.DeleteMany
 	})
-	f.must(f.reap(t.Context(), true))
+	f.must(f.reap(t.Context()))
 	if early > 0 || f.faulty.Count(swifttest.Post) != 1 {
 		t.Errorf("%d requests to remove something came before it; it took %d", early, f.faulty.Count(swifttest.Post))
+	}
+}
+
+// TestWhatAClaimGivesBackWaitsForNoRemoval has a deleted queue be removed meanwhile, for as long as the claim lives.
+func TestWhatAClaimGivesBackWaitsForNoRemoval(t *testing.T) {
+	f := newFixture(t)
+	f.Store = f.open(f.clock.Now, func(o *Options) { o.ReapEvery = time.Millisecond })
+	other := *f
+	other.q = newQueue("other")
+	other.post(messages(5, 600)...)
+	removing, goOn := make(chan struct{}), make(chan struct{})
+	f.faulty.Fail(swifttest.List, 1, swifttest.Fault{First: func() { close(removing); <-goOn }})
+	f.must(f.DeleteQueue(t.Context(), other.q))
+	defer close(goOn)
+	<-removing
+	given := make(chan struct{})
+	f.faulty.Plan(func(c swifttest.Call) (swifttest.Fault, bool) {
+		return swifttest.Fault{Then: func() { close(given) }}, c.Kind == swifttest.Post
+	})
+	ids := f.post(messages(2, 6000)...)
+	f.faulty.Plan(func(c swifttest.Call) (swifttest.Fault, bool) {
+		return swifttest.Refused, c.Kind == swifttest.Get && c.Paths[0].Name == messagePrefix+string(ids[0])
+	})
+	_, got := f.claim(600, 2)
+	wantBodies(t, "a claim", got, "2")
+	select {
+	case <-given:
+	case <-time.After(5 * time.Second):
+		t.Error("what a claim gives back waits until a deleted queue is removed")
 	}
 }

@@ -48,7 +48,7 @@ func TestRequests(t *testing.T) {
 	check("a pop of five", "delete-many 2, get 5, head 5, list 2, put 6", func() { _, err := f.Pop(ctx, f.q, 5); must(err) })
 	check("a claim of nothing", "list 2", func() { f.claim(60, 10); f.faulty.Reset(); f.claim(60, 10) })
 	check("a deletion of the queue", "put 1", func() { must(f.DeleteQueue(ctx, f.q)) })
-	check("its removal later", "delete-container 1, delete-many 3, list 4", func() { must(f.reap(ctx, true)) })
+	check("its removal later", "delete-container 1, delete-many 3, list 4", func() { must(f.reap(ctx)) })
 }
 
 // TestRequestsOfClaims is about what happens to a claim of ten messages once it is made.

@@ -82,7 +82,7 @@ func TestFarApartNamesAreAListingEach(t *testing.T) {
 		t.Errorf("getting them makes the requests %q, want %q", got, want)
 	}
 	f.must(f.DeleteMessages(t.Context(), f.q, ends, nil))
-	if got, want := f.counts(func() { f.must(f.reap(t.Context(), true)) }), "list 2"; got != want {
+	if got, want := f.counts(func() { f.must(f.reap(t.Context())) }), "list 2"; got != want {
 		t.Errorf("what is to be done when they were deleted makes the requests %q, want %q", got, want)
 	}
 }
