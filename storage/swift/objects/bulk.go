@@ -129,7 +129,7 @@ func bulkDeleteRequest(objects []Path) request {
 }
 
 // PutMany stores objects. Of an archive X-Delete-At is one for all, so objects that end at different times go in
-// different ones; their MD5s are not checked, and that something newer is stored is not told: nor is it of those that go by themselves.
+// different ones; their MD5s are not checked, and that something newer is stored is not told.
 func (a *Account) PutMany(ctx context.Context, container string, objects []Upload) error {
 	for _, u := range objects {
 		if err := checkPath(Path{container, u.Name}); err != nil {
@@ -322,7 +322,7 @@ func (a *Account) putEach(ctx context.Context, container string, objects []Uploa
 	put := func(i int) error {
 		u := objects[i]
 		err := a.Put(ctx, Path{container, u.Name}, u.Body, u.Attributes, Once)
-		if errors.Is(err, ErrNotStored) {
+		if u.Shared && errors.Is(err, ErrNotStored) {
 			err = nil
 		}
 		t.note(u.Name, err)

@@ -60,7 +60,7 @@ func TestStatuses(t *testing.T) {
 		{201, map[string]error{"put": nil, "anew": nil, "post": nil, "del": nil, "make": nil, "drop": nil, "many": nil, "tar": nil}},
 		{202, map[string]error{
 			"put": objects.ErrNotStored, "anew": objects.ErrNotStored, "post": nil, "del": nil, "make": nil, "drop": nil,
-			"many": nil, "tar": nil,
+			"many": nil, "tar": objects.ErrNotStored,
 		}},
 		{204, map[string]error{
 			"get": nil, "head": nil, "post": nil, "del": nil, "list": nil, "make": nil, "drop": nil, "all": nil, "many": nil, "ping": nil,

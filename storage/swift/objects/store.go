@@ -60,6 +60,7 @@ type Upload struct {
 	Name string
 	Body []byte
 	Attributes
+	Shared bool // whoever stores it stores the same: it is no error if a newer one is there
 }
 
 // A PutOption changes what a PUT asks for.
@@ -87,8 +88,8 @@ type Client interface {
 	// List lists names of a container, at most as many as the server gives on a page. ErrContainer: there is none.
 	List(ctx context.Context, container string, l Listing) ([]Entry, error)
 	// PutMany stores objects in one container, in one request where the server can (extract-archive), else in parallel.
-	// It makes the container if there is none, as extract-archive does. An error that is no [PartError] may leave any of them stored; that
-	// something newer is stored than one of them is no error. Objects with one DeleteAt share a request.
+	// It makes the container if there is none, as extract-archive does. An error that is no [PartError] may leave any of them stored, and that
+	// something newer is stored than one of them may go unnoticed. Objects with one DeleteAt share a request.
 	PutMany(ctx context.Context, container string, objects []Upload) error
 	// DeleteMany removes objects, in one request for each thousand where the server can (bulk-delete), else in parallel.
 	// What isn't there is no error.

@@ -78,8 +78,9 @@
 //
 // What Swift gives no answer to is asked for up to three times: what is read or removed, and what is stored under the same name. So is the POST
 // that keeps a message longer, with a HEAD in between. But a post stores again only those of its messages of which Swift says that it failed
-// to: any other may be consumed by now, and would come back. What Swift holds for older than what it has, by the clocks of its proxies, is asked
-// for again for somewhat more than a second.
+// to: any other may be consumed by now, and would come back. Where nobody can say, each is asked for by a HEAD: it goes well if all are there, and
+// is made again if it was refused and none is. What Swift holds for older than what it has, by the clocks of its proxies, is asked for again for
+// somewhat more than a second.
 //
 // Four of these are more than a store could do with that believes what it is told. A message is got with a listing, for its claim, count
 // and extension are in its leases, not in its object. An update lists its messages: without one that is left the claim is

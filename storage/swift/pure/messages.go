@@ -77,22 +77,22 @@ func (s *Store) upload(ctx context.Context, q marconi.QueueRef, uploads []object
 	return s.uploadMany(ctx, q, uploads)
 }
 
-// putOne stores a message. Again only if Swift says that it failed to: what nobody knows of may be stored, and consumed by now. 202 means that
-// an earlier try was stored, by a proxy whose clock is ahead, or has been removed since: then nobody can say.
+// putOne stores a message.
 func (s *Store) putOne(ctx context.Context, at place, u objects.Upload) error {
 	path := objects.Path{Container: at.containerOf(messageOf(u.Name)), Name: u.Name}
-	for n := 1; ; n++ {
+	return s.store(ctx, path.Container, []objects.Upload{u}, func([]objects.Upload) error {
 		err := s.c.Put(ctx, path, u.Body, u.Attributes, objects.Once)
-		if errors.Is(err, objects.ErrNotStored) {
-			if found, lookErr := s.c.Head(ctx, path, true); lookErr == nil && found.ContentType == u.ContentType {
-				return nil
-			}
+		if said(err) {
+			err = &objects.PartError{Failed: []string{u.Name}, Err: err}
 		}
-		var said *objects.StatusError
-		if !errors.As(err, &said) || said.Between() || n == tries || pause.For(ctx, retryAfter<<n) != nil {
-			return err
-		}
-	}
+		return err
+	})
+}
+
+// said reports whether Swift itself says that it failed.
+func said(err error) bool {
+	var s *objects.StatusError
+	return errors.As(err, &s) && !s.Between()
 }
 
 // uploadMany stores messages in their containers.
@@ -122,17 +122,68 @@ func (s *Store) uploadMany(ctx context.Context, q marconi.QueueRef, uploads []ob
 	return nil
 }
 
-// putMany stores objects in a container, which a bulk upload makes if it has to. Again it stores only what is known not to be: of the rest
-// something may be consumed by now, and would come back.
+// putMany stores objects in a container, which a bulk upload makes if it has to.
 func (s *Store) putMany(ctx context.Context, container string, uploads []objects.Upload) error {
+	return s.store(ctx, container, uploads, func(left []objects.Upload) error { return s.c.PutMany(ctx, container, left) })
+}
+
+// store has put store objects, and again only what is known not to be stored: of the rest something may be consumed by now, and would come
+// back.
+func (s *Store) store(ctx context.Context, container string, uploads []objects.Upload, put func([]objects.Upload) error) error {
 	for n := 1; ; n++ {
-		err := s.c.PutMany(ctx, container, uploads)
+		err := put(uploads)
 		var part *objects.PartError
-		if !errors.As(err, &part) || n == tries || pause.For(ctx, retryAfter<<n) != nil {
+		isKnown := true
+		switch {
+		case err == nil:
+			return nil
+		case errors.As(err, &part):
+			uploads = slices.DeleteFunc(slices.Clone(uploads), func(u objects.Upload) bool { return !slices.Contains(part.Failed, u.Name) })
+		case errors.Is(err, objects.ErrContainer):
+			return err
+		default:
+			uploads, isKnown = s.missing(ctx, container, uploads, said(err) || n == 1 && errors.Is(err, objects.ErrNotStored))
+		}
+		if len(uploads) == 0 {
+			return nil
+		}
+		if !isKnown || n == tries || pause.For(ctx, retryAfter<<n) != nil {
 			return err
 		}
-		uploads = slices.DeleteFunc(slices.Clone(uploads), func(u objects.Upload) bool { return !slices.Contains(part.Failed, u.Name) })
 	}
+}
+
+// missing asks all replicas which of several objects are not stored, when nobody knows how their upload went. If it was refused, and no message
+// is there, none was stored; if it was not, or only some are, what is missing may be consumed by now, or come late: that is not known.
+func (s *Store) missing(
+	ctx context.Context, container string, uploads []objects.Upload, wasRefused bool,
+) (left []objects.Upload, isKnown bool) {
+	isThere := make([]bool, len(uploads))
+	err := s.parallel(len(uploads), func(i int) error {
+		_, err := s.c.Head(ctx, objects.Path{Container: container, Name: uploads[i].Name}, true)
+		isThere[i] = err == nil
+		if isMissing(err) {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return uploads, false
+	}
+	there, messages := 0, 0
+	for i, u := range uploads {
+		if !isThere[i] {
+			left = append(left, u)
+		}
+		if u.Shared {
+			continue
+		}
+		messages++
+		if isThere[i] {
+			there++
+		}
+	}
+	return left, there == messages || there == 0 && wasRefused
 }
 
 // undo removes what a post that failed may have stored, or leaves that to the reaper: who has waited for so long is told. One message alone

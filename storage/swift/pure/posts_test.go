@@ -77,6 +77,35 @@ func TestAPostWithoutAnAnswer(t *testing.T) {
 	}
 }
 
+// TestAPostWhoseAnswerIsLost is stored, and found so: it goes well, and is not stored again.
+func TestAPostWhoseAnswerIsLost(t *testing.T) {
+	for name, fault := range map[string]swifttest.Fault{"no answer": swifttest.TooLate, "503": swifttest.Confused} {
+		for _, kind := range []swifttest.Kind{swifttest.Put, swifttest.PutMany} {
+			f := newFixture(t)
+			f.post(messages(1, 600)...)
+			f.faulty.Fail(kind, 1, fault)
+			f.post(messages(1, 600)...)
+			f.post(messages(2, 600)...)
+			if left := f.all(); len(left) != 4 {
+				t.Errorf("%s to a %s: of posts of 1, 1 and 2 there are %q", name, kind, bodiesOf(left))
+			}
+		}
+	}
+}
+
+// TestTwoFirstPosts come from two servers, through proxies whose clocks differ: the second finds a newer card.
+func TestTwoFirstPosts(t *testing.T) {
+	f := newFixture(t)
+	behind := f.on(mustOpen(t, f.account.Through(-500*time.Millisecond), f.o))
+	defer behind.Close()
+	f.post(messages(1, 600)...)
+	f.clock.pass(100 * time.Millisecond)
+	behind.post(messages(1, 600)...)
+	if left := f.all(); len(left) != 2 {
+		t.Errorf("of two posts there are %q", bodiesOf(left))
+	}
+}
+
 // TestAPostOfOneThatIsRefused is stored when Swift can.
 func TestAPostOfOneThatIsRefused(t *testing.T) {
 	f := newFixture(t)

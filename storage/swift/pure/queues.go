@@ -27,7 +27,7 @@ func cardOf(q marconi.QueueRef) objects.Upload {
 	if err != nil {
 		panic(err) // strings and a number can be written
 	}
-	return objects.Upload{Name: nameCard, Body: body, Attributes: objects.Attributes{ContentType: jsonType}}
+	return objects.Upload{Name: nameCard, Body: body, Attributes: objects.Attributes{ContentType: jsonType}, Shared: true}
 }
 
 // parseCard reads a card.

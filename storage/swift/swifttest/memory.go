@@ -306,7 +306,11 @@ func (m *Memory) PutMany(ctx context.Context, container string, uploads []object
 	}
 	for i, u := range uploads {
 		err := m.Put(ctx, objects.Path{Container: container, Name: u.Name}, u.Body, u.Attributes)
-		if err != nil && !errors.Is(err, objects.ErrNotStored) {
+		switch isOlder := errors.Is(err, objects.ErrNotStored); {
+		case err == nil, isOlder && u.Shared:
+		case isOlder:
+			return err
+		default:
 			part := &objects.PartError{Err: err}
 			for _, left := range uploads[i:] {
 				part.Failed = append(part.Failed, left.Name)

@@ -132,7 +132,10 @@ func TestMemoryClockTurnedBack(t *testing.T) {
 	}
 	wantErr(t, "Put of an older one, Anew",
 		m.Put(t.Context(), of("deleted"), nil, objects.Attributes{}, objects.Anew), objects.ErrNotStored)
-	must(t, "PutMany of older ones", m.PutMany(t.Context(), "c", []objects.Upload{{Name: "o"}, {Name: "deleted"}}))
+	older := []objects.Upload{{Name: "o"}, {Name: "deleted"}}
+	wantErr(t, "PutMany of older ones", m.PutMany(t.Context(), "c", older), objects.ErrNotStored)
+	older[0].Shared, older[1].Shared = true, true
+	must(t, "PutMany of older ones that are shared", m.PutMany(t.Context(), "c", older))
 	wantUnknown(t, "Post of older attributes", m.Post(t.Context(), of("o"), objects.Attributes{ContentType: "a/b"}))
 	wantStatus(t, "Delete of an older one", m.Delete(t.Context(), of("o")), http.StatusConflict)
 	put(t, m, "gone")
