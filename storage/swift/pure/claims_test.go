@@ -431,7 +431,7 @@ func TestAClaimThatWasGivenUp(t *testing.T) {
 	}
 	stays := func(f *fixture, c marconi.ClaimRequest) {
 		f.t.Helper()
-		f.must(f.reap(f.t.Context(), true))
+		f.must(f.reap(f.t.Context()))
 		_, got := f.on(f.open(f.clock.Now)).claim(60, 1)
 		wantBodies(f.t, "another claim", got, "")
 		held, err := f.Claimed(f.t.Context(), f.q, c.ID)
@@ -443,7 +443,7 @@ func TestAClaimThatWasGivenUp(t *testing.T) {
 	t.Run("and not made anew", func(t *testing.T) {
 		f := newFixture(t)
 		f.giveUpClaim()
-		f.must(f.reap(t.Context(), true))
+		f.must(f.reap(t.Context()))
 		_, got := f.on(f.open(f.clock.Now)).claim(60, 1)
 		wantBodies(t, "another claim", got, "1")
 	})
@@ -463,7 +463,7 @@ func TestAClaimThatWasGivenUp(t *testing.T) {
 				runtime.Gosched()
 			}
 		}})
-		f.must(f.reap(t.Context(), true))
+		f.must(f.reap(t.Context()))
 		if f.faulty.Count(swifttest.Delete) == 0 {
 			t.Fatal("nothing was removed")
 		}
@@ -479,7 +479,7 @@ func TestAClaimThatWasGivenUp(t *testing.T) {
 			t.Fatal("no error")
 		}
 		f.faulty.Reset()
-		f.must(f.reap(t.Context(), true))
+		f.must(f.reap(t.Context()))
 		_, got := f.on(f.open(f.clock.Now)).claim(60, 1)
 		wantBodies(t, "another claim", got, "1")
 	})
