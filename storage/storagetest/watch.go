@@ -302,16 +302,18 @@ func noWakeUpMissed(t *testing.T, r *rig) {
 	q := r.queue(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
+	taking, stop := context.WithCancel(ctx)
+	defer stop()
 	var tasks tasks
 	taken := make(chan string, total)
 	for range takers {
-		tasks.run(func() error { return takeAll(ctx, q, taken) })
+		tasks.run(func() error { return takeAll(taking, q, taken) })
 	}
 	for p := range producers {
 		tasks.run(func() error { return postSlowly(ctx, q, p, each) })
 	}
 	tasks.run(func() error {
-		defer cancel() // ends the takers
+		defer stop() // but not a post whose message was taken before its answer came
 		return waitForAll(taken, total)
 	})
 	tasks.wait(t)
