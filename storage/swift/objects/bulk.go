@@ -143,7 +143,7 @@ func (a *Account) PutMany(ctx context.Context, container string, objects []Uploa
 		err = a.putEach(ctx, container, rest, &t)
 	}
 	if err != nil {
-		return fmt.Errorf("put %d objects into %s: %w", len(objects), container, t.whole(objects, err))
+		return fmt.Errorf("put %d objects into %s: %w", len(objects), container, t.whole(objects, len(archives)+len(rest), err))
 	}
 	return nil
 }
@@ -175,13 +175,17 @@ func (t *tally) note(name string, err error) {
 	}
 }
 
-// whole makes an error that tells which were not stored, if that is known of all.
-func (t *tally) whole(objects []Upload, err error) error {
+// whole makes an error that tells which were not stored, if that is known of all. Where it is not, the answer to one of several requests says
+// nothing of the others, and is told as text only, but for ErrNotStored.
+func (t *tally) whole(objects []Upload, requests int, err error) error {
 	part := &PartError{Err: err}
 	for _, u := range objects {
 		if !t.stored[u.Name] {
 			part.Failed = append(part.Failed, u.Name)
 		}
+	}
+	if t.doubt && requests > 1 && !errors.Is(err, ErrNotStored) {
+		return errors.New(err.Error())
 	}
 	if t.doubt || len(part.Failed) == 0 {
 		return err

@@ -314,3 +314,24 @@ func TestDeletesGoInParallelWhereThereAreNoBulkRequests(t *testing.T) {
 		t.Error("100 objects were deleted one after the other")
 	}
 }
+
+// TestOneAnswerSaysNothingOfOtherRequests has one of two archives refused: who asks must not take that for all of it.
+func TestOneAnswerSaysNothingOfOtherRequests(t *testing.T) {
+	f := startFake(t)
+	a := f.open()
+	f.setAnswer(func(w http.ResponseWriter, r *http.Request) {
+		first, err := tar.NewReader(r.Body).Next()
+		_, _ = io.Copy(io.Discard, r.Body)
+		if err != nil || first.Name == "o/0" {
+			status(http.StatusServiceUnavailable)(w, r)
+			return
+		}
+		bulkJSON(`{"Response Status": "201 Created", "Number Files Created": 2, "Errors": []}`)(w, r)
+	})
+	all := files(4)
+	all[2].DeleteAt, all[3].DeleteAt = time.Now().Add(time.Hour), time.Now().Add(time.Hour)
+	err := a.PutMany(t.Context(), "c", all)
+	if err == nil || errors.As(err, new(*objects.PartError)) || errors.As(err, new(*objects.StatusError)) {
+		t.Errorf("PutMany = %v, want an error that tells nothing of what is stored", err)
+	}
+}

@@ -16,8 +16,8 @@
 //	m/<message>.L<3 generation>     lease: the claim's ID. c= claim, b= which of the ID's claims, n= claim count, x= end and y= TTL that a
 //	                                claim has raised. Created once, by If-None-Match: *. Generations beyond fff are M<6>
 //	c/<claim>                       claim: JSON: its TTL, last update, and messages. e= end, b= birth, by= node, r= which writing
-//	c/!purge                        a purge: of what was stored 10 s before, of names up to b=, and of node n= up to u=. v= which purge.
-//	                                It stays until a sweep, 25 h later or more, has removed all that
+//	c/!purge.v                      a purge: of what was stored 10 s before, of names up to b=, and of node n= up to u=. v= which purge.
+//	                                It stays until a later one covers all that, or a sweep, 25 h later or more, has removed it
 //
 // The container NAMESPACE has what holds of all queues: control, the ID of the control store, and shards. Beside them, for each queue that
 // was deleted, is dropped/<its container>, whose it was. u= up to which name of the process n=, which deleted it, all has gone, and all of others.

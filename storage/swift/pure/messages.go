@@ -142,7 +142,7 @@ func (s *Store) store(ctx context.Context, container string, uploads []objects.U
 		case errors.Is(err, objects.ErrContainer):
 			return err
 		default:
-			uploads, isKnown = s.missing(ctx, container, uploads, said(err) || n == 1 && errors.Is(err, objects.ErrNotStored))
+			uploads, isKnown = s.missing(ctx, container, uploads, said(err) || n == 1 && len(uploads) == 1 && errors.Is(err, objects.ErrNotStored))
 		}
 		if len(uploads) == 0 {
 			return nil
