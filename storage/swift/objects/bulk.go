@@ -178,16 +178,19 @@ func (t *tally) note(name string, err error) {
 // whole makes an error that tells which were not stored, if that is known of all. Where it is not, the answer to one of several requests says
 // nothing of the others, and is told as text only, but for ErrNotStored.
 func (t *tally) whole(objects []Upload, requests int, err error) error {
+	if t.doubt {
+		if requests > 1 && !errors.Is(err, ErrNotStored) {
+			return errors.New(err.Error())
+		}
+		return err
+	}
 	part := &PartError{Err: err}
 	for _, u := range objects {
 		if !t.stored[u.Name] {
 			part.Failed = append(part.Failed, u.Name)
 		}
 	}
-	if t.doubt && requests > 1 && !errors.Is(err, ErrNotStored) {
-		return errors.New(err.Error())
-	}
-	if t.doubt || len(part.Failed) == 0 {
+	if len(part.Failed) == 0 {
 		return err
 	}
 	return part
@@ -251,8 +254,11 @@ func (a *Account) putArchive(ctx context.Context, container string, objects []Up
 
 // archiveRefused is bulkRefused of an archive of which nothing was stored.
 func archiveRefused(ans answer) bool {
+	if !bulkRefused(ans) {
+		return false
+	}
 	r, _ := parseBulk(ans)
-	return bulkRefused(ans) && r.Created != nil && *r.Created == 0
+	return r.Created != nil && *r.Created == 0
 }
 
 // tell notes how it went with each object of an archive, whose request ended with err. Where an answer does not account for all of them, as

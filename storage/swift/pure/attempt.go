@@ -110,7 +110,7 @@ func (a *attempt) end() {
 			continue
 		}
 		lost = append(lost, r)
-		if bool(isWanted) && !a.lost[name] { // what was tried and lost is told of later
+		if isWanted && !a.lost[name] { // what was tried and lost is told of later
 			wanted = append(wanted, event{change: released})
 		}
 	}

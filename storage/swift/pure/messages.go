@@ -158,28 +158,24 @@ func (s *Store) store(ctx context.Context, container string, uploads []objects.U
 func (s *Store) missing(
 	ctx context.Context, container string, uploads []objects.Upload, wasRefused bool,
 ) (left []objects.Upload, isKnown bool) {
-	isThere := make([]bool, len(uploads))
-	err := s.parallel(len(uploads), func(i int) error {
-		_, err := s.c.Head(ctx, objects.Path{Container: container, Name: uploads[i].Name}, true)
-		isThere[i] = err == nil
-		if isMissing(err) {
-			return nil
-		}
-		return err
-	})
+	paths := make([]objects.Path, len(uploads))
+	for i, u := range uploads {
+		paths[i] = objects.Path{Container: container, Name: u.Name}
+	}
+	isGone, err := s.areGone(ctx, paths)
 	if err != nil {
 		return uploads, false
 	}
 	there, messages := 0, 0
 	for i, u := range uploads {
-		if !isThere[i] {
+		if isGone[i] {
 			left = append(left, u)
 		}
 		if u.Shared {
 			continue
 		}
 		messages++
-		if isThere[i] {
+		if !isGone[i] {
 			there++
 		}
 	}

@@ -84,12 +84,7 @@ func (a *attempt) deleteWon(ctx context.Context, won []*candidate) ([]*candidate
 	}
 	ctx, cancel := repair(ctx)
 	defer cancel()
-	isGone := make([]bool, len(won))
-	_ = a.s.parallel(len(won), func(i int) error {
-		_, lookErr := a.s.c.Head(ctx, paths[i], true)
-		isGone[i] = isMissing(lookErr)
-		return nil
-	})
+	isGone, _ := a.s.areGone(ctx, paths)
 	var gone []*candidate
 	for i, c := range won {
 		if isGone[i] {

@@ -73,5 +73,18 @@ func isMissing(err error) bool {
 	return errors.Is(err, objects.ErrMissing) || errors.Is(err, objects.ErrContainer)
 }
 
+// areGone asks all replicas which of several objects are not there. One that can't be asked for counts as there, and the error says why.
+func (s *Store) areGone(ctx context.Context, paths []objects.Path) ([]bool, error) {
+	gone := make([]bool, len(paths))
+	err := s.parallel(len(paths), func(i int) error {
+		_, err := s.c.Head(ctx, paths[i], true)
+		if gone[i] = isMissing(err); gone[i] {
+			return nil
+		}
+		return err
+	})
+	return gone, err
+}
+
 // unixSeconds is the time of an X-Delete-At.
 func unixSeconds(seconds int64) time.Time { return time.Unix(seconds, 0).UTC() }

@@ -10,12 +10,9 @@ import (
 
 // A keySet is a set of keys, each of which one caller has at a time.
 type keySet struct {
-	mu  sync.Mutex // guards all
-	all map[objects.Path]wanted
+	mu  sync.Mutex            // guards all
+	all map[objects.Path]bool // and whether others have asked for it meanwhile
 }
-
-// wanted says that others have asked for a key meanwhile.
-type wanted bool
 
 // take gives the key to the caller, unless another has it.
 func (k *keySet) take(key objects.Path) bool {
@@ -26,19 +23,19 @@ func (k *keySet) take(key objects.Path) bool {
 		return false
 	}
 	if k.all == nil {
-		k.all = map[objects.Path]wanted{}
+		k.all = map[objects.Path]bool{}
 	}
 	k.all[key] = false
 	return true
 }
 
 // give takes the key back, and reports whether somebody was refused it.
-func (k *keySet) give(key objects.Path) wanted {
+func (k *keySet) give(key objects.Path) (isWanted bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	was := k.all[key]
+	isWanted = k.all[key]
 	delete(k.all, key)
-	return was
+	return isWanted
 }
 
 // Locks are locks by a key.
